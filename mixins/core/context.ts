@@ -1,0 +1,14 @@
+/** What travels with every call: who asks, on whose behalf, and the key under which repeating it changes nothing. */
+export interface Meta {
+  user?: { id: string; roles: string[] };
+  /** The caller's `Idempotency-Key`, or one that we made from what led to the call (a saga's step, an event). */
+  idempotencyKey?: string;
+  /** Set where the key is our own: it names the request already, so no digest of the request is kept with it. */
+  ownKey?: boolean;
+  /** The version that the caller has seen (`If-Match`); a write to another one is refused with 412. */
+  ifVersion?: number;
+  /** When it happened in the user's world, in milliseconds, where that is not now: a booking typed in later, an import. */
+  occurredAt?: number;
+  /** The id of the event or saga step that led to this call. */
+  cause?: string;
+}

@@ -1,0 +1,51 @@
+/**
+ * Exact arithmetic on decimal strings, as scaled integers: at most 4 decimals in what is entered (a rate, a quantity),
+ * at most 8 in what is calculated (a rate times a quantity). No float ever holds money.
+ */
+const SCALE = 8;
+const ONE = 10n ** 8n;
+
+/** What may be entered as a quantity: positive or zero, 12 digits, 4 decimals. */
+export const quantity = { type: "string", pattern: "^\\d{1,12}(\\.\\d{1,4})?$" } as const;
+/** What may be entered as money or a rate: the same, also below zero. */
+export const money = { type: "string", pattern: "^-?\\d{1,12}(\\.\\d{1,4})?$" } as const;
+/** What comes out of a calculation. */
+export const amount = { type: "string", pattern: "^-?\\d{1,30}(\\.\\d{1,8})?$" } as const;
+
+/** A decimal as a whole number of 10⁻⁸. Throws `RangeError` on what is no decimal with at most 8 decimals. */
+export const units = (text: string): bigint => {
+  const dot = text.indexOf(".");
+  if (dot < 0) {
+    if (!/^-?\d+$/.test(text)) throw new RangeError(`Not a decimal: ${text}`);
+    return BigInt(text) * ONE;
+  }
+  const decimals = text.length - dot - 1;
+  if (decimals > SCALE || !/^-?\d+\.\d+$/.test(text)) throw new RangeError(`Not a decimal: ${text}`);
+  return BigInt(text.slice(0, dot) + text.slice(dot + 1)) * 10n ** BigInt(SCALE - decimals);
+};
+
+/** The canonical text of a whole number of 10⁻⁸: no exponent, no trailing zeros, no `-0`. */
+export const decimal = (value: bigint): string => {
+  const digits = (value < 0n ? -value : value).toString().padStart(SCALE + 1, "0");
+  const whole = digits.slice(0, -SCALE);
+  const rest = digits.slice(-SCALE).replace(/0+$/, "");
+  return `${value < 0n ? "-" : ""}${whole}${rest && `.${rest}`}`;
+};
+
+export const canonical = (text: string): string => decimal(units(text));
+export const add = (...terms: string[]): string => decimal(terms.reduce((sum, term) => sum + units(term), 0n));
+export const subtract = (a: string, b: string): string => decimal(units(a) - units(b));
+export const negate = (a: string): string => decimal(-units(a));
+/** Below, equal or above: -1, 0 or 1. */
+export const compare = (a: string, b: string): -1 | 0 | 1 => {
+  const [x, y] = [units(a), units(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
+};
+
+/** The product of two decimals whose decimals add up to at most 8. Throws `RangeError` where it would have to round. */
+export const multiply = (a: string, b: string): string => decimal(times(units(a), units(b)));
+export const times = (a: bigint, b: bigint): bigint => {
+  const product = a * b;
+  if (product % ONE !== 0n) throw new RangeError("The product has more than 8 decimals");
+  return product / ONE;
+};

@@ -1,0 +1,60 @@
+import type { DomainEvent } from "../core/model.ts";
+
+/** What one command did: its events are stored together or not at all. */
+export interface Commit<E extends DomainEvent = DomainEvent> {
+  /** Unique: a store that sees the same commit again knows that it has it, whatever became of the first answer. */
+  readonly id: string;
+  readonly stream: string;
+  /** The stream's version once this commit is in it; the first is 1. */
+  readonly version: number;
+  /** The id of the commit that it was decided on; the first has none. */
+  readonly after?: string;
+  readonly events: readonly E[];
+  /** Caller and idempotency key: what came once under it never comes again. With a digest of what was asked. */
+  readonly once?: string;
+  readonly digest?: string;
+  /** Who asked, in the course of which request, and which event or step led to it. */
+  readonly by?: string;
+  readonly request?: string;
+  readonly cause?: string;
+  /** When it was decided, and when it happened in the user's world, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly occurredAt: number;
+}
+
+/** A commit with its place in the order of the room's log; places grow, and need not be dense. */
+export type Logged<E extends DomainEvent = DomainEvent> = Commit<E> & { readonly position: number };
+
+/** A state as it was at a version, and the last commit's id and time, so that what follows can be decided on it. */
+export interface Snapshot<S = unknown> {
+  readonly stream: string;
+  readonly version: number;
+  readonly last: string;
+  readonly occurredAt: number;
+  /** The number of the model that folded it. */
+  readonly model: number;
+  readonly state: S;
+}
+
+export interface EventStore {
+  /**
+   * Resolves once the commit is durable, also where it already was. Throws `Conflict` where its version is taken or
+   * the commit before it is not the one that it was decided on (commits may be sent before the last one has answered),
+   * and `Unavailable` where it cannot tell: the commit may be there all the same.
+   */
+  append(commit: Commit): Promise<void>;
+  /** The stream's commits after `version`, oldest first, at most `limit`. */
+  read<E extends DomainEvent>(stream: string, version?: number, limit?: number): Promise<Logged<E>[]>;
+  /** The stream's commit that came under this caller and key, however long ago. */
+  recall(stream: string, once: string): Promise<Commit | undefined>;
+  /** The room's commits after a position, in the order of the log, at most `limit`. */
+  log(after: number, limit: number): Promise<Logged[]>;
+  /** Where the log ends now. */
+  end(): Promise<number>;
+  snapshot<S>(stream: string): Promise<Snapshot<S> | undefined>;
+  /** Keeps a snapshot in place of an older one. It may be lost: it only saves reading. */
+  keep(snapshot: Snapshot): Promise<void>;
+  /** Calls back when the log may have grown, here or in another process; answers how to stop it. */
+  listen(listener: () => void): () => void;
+  close(): Promise<void>;
+}
