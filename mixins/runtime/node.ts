@@ -1,10 +1,11 @@
-import { accessSync, constants, globSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { globSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { basename, dirname, join, resolve } from "node:path";
 import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
 import settings from "../../moleculer.config.ts";
 import { config } from "./config.ts";
+import { prepareDataDir } from "./data-dir.ts";
 import { Refused } from "./refused.ts";
 
 const HOUSE = resolve(import.meta.dirname, "../..");
@@ -45,7 +46,7 @@ const roomOf = (file: string) => {
 export const startNode = async ({ rooms: wanted, quiet, broker: over }: NodeOptions = {}): Promise<RunningNode> => {
   const all = allRooms();
   const rooms = choose(wanted ?? config.rooms, all);
-  prepareDataDir();
+  prepareDataDir(config.dataDir);
   if (rooms.includes("gateway")) await tryPort();
 
   const schemas = await Promise.all(rooms.map(load));
@@ -83,20 +84,6 @@ const load = async (room: string): Promise<ServiceSchema> => {
   const { default: schema } = (await import(join(HOUSE, `services/${room}/${room}.service.ts`))) as { default?: ServiceSchema };
   if (schema?.name !== room) throw new Refused(`services/${room}/${room}.service.ts must export a service named ${room}`);
   return schema;
-};
-
-/** Writes and removes a file, for rights alone do not tell: root has them all, and a full or read-only disk shows none of it. */
-const prepareDataDir = () => {
-  const dir = resolve(config.dataDir);
-  const probe = join(dir, `.${process.pid}.probe`);
-  try {
-    mkdirSync(dir, { recursive: true });
-    accessSync(dir, constants.R_OK | constants.W_OK);
-    writeFileSync(probe, "");
-    rmSync(probe);
-  } catch (error) {
-    throw new Refused(`DATA_DIR: cannot write to ${dir} (${(error as Error).message}); name a folder that can be written`);
-  }
 };
 
 /** Moleculer-web ends the process when it cannot listen; asked before, the port can be named with what to do. */

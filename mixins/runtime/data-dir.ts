@@ -1,0 +1,20 @@
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { Refused } from "./refused.ts";
+
+/** A restore leaves this file in the folder while names change: what is there is of two moments until it is gone. */
+export const RESTORING = ".restoring";
+
+/** Makes the folder if need be, and throws `Refused` where rooms could not store in it. */
+export const prepareDataDir = (dataDir: string) => {
+  const dir = resolve(dataDir);
+  if (existsSync(join(dir, RESTORING))) throw new Refused(`DATA_DIR: a restore into ${dir} was interrupted; run it again`);
+  const probe = join(dir, `.${process.pid}.probe`);
+  try {
+    mkdirSync(dir, { recursive: true });
+    writeFileSync(probe, ""); // rights do not tell: root has them all, and a full or read-only disk shows none of it
+    rmSync(probe);
+  } catch (error) {
+    throw new Refused(`DATA_DIR: cannot write to ${dir} (${(error as Error).message}); name a folder that can be written`);
+  }
+};
