@@ -9,10 +9,6 @@ export interface Model<S, E extends DomainEvent> {
   readonly evolve: (state: S, event: E) => S;
   /** Raised whenever states made by an older `evolve` must not be used any more: their snapshots are dropped and folded anew. */
   readonly snapshot?: number;
-  /** Current version of each event type that is beyond its first; see `upcast`. */
-  readonly versions?: Readonly<Record<string, number>>;
-  /** For each event type: how its version n becomes n + 1. `upcasters.DealOpened[1]` takes a version 1 event to version 2. */
-  readonly upcasters?: Readonly<Record<string, Readonly<Record<number, (event: never) => DomainEvent>>>>;
 }
 
 /** Looks at the state and answers with what follows from it: events, none where nothing changes, or a thrown `Rejected`. */
