@@ -1,0 +1,314 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { decimal, units } from "../../mixins/core/decimal.ts";
+import { freeze } from "../../mixins/core/freeze.ts";
+import {
+  arrive,
+  complete,
+  decide,
+  issue,
+  type Outcome,
+  type Request,
+  receive,
+  release,
+  reserve,
+  send,
+  takeBack,
+  writeOff,
+} from "./inventory.domain.ts";
+import type { StockEvent } from "./inventory.events.ts";
+import { scaled, text } from "./inventory.lots.ts";
+import { free, inTransit, type Stock, stockModel } from "./inventory.stock.ts";
+import { entries } from "./inventory.table.ts";
+
+const NOW = 1_000_000;
+const received = (id: string, quantity: string, cost: string): StockEvent => ({ type: "GoodsReceived", id, quantity, cost });
+const reserved = (id: string, quantity: string, until?: number): StockEvent => ({ type: "GoodsReserved", id, quantity, until });
+const after = (...events: StockEvent[]): Stock => events.reduce(stockModel.evolve, stockModel.initial);
+
+/** Decides one request, and answers with the stock that it leaves, as the disk would give it back. */
+const next = (stock: Stock, request: Request, now = NOW): { stock: Stock; events: StockEvent[]; outcome: Outcome } => {
+  const { events, outcomes } = decide(stock, [request], now);
+  const stored = freeze(JSON.parse(JSON.stringify(events)) as StockEvent[]);
+  return { stock: freeze(stored.reduce(stockModel.evolve, stock)), events: stored, outcome: outcomes[0]! };
+};
+const costOf = (stock: Stock, request: Request): string | undefined => {
+  const { outcome } = next(stock, request);
+  assert.ok("ok" in outcome && outcome.ok);
+  return outcome.cost;
+};
+const reasonOf = (stock: Stock, request: Request, now = NOW): string | undefined => {
+  const { outcome } = next(stock, request, now);
+  return "ok" in outcome && !outcome.ok ? outcome.refusal.type : undefined;
+};
+/** So many others settled that what was settled before them is forgotten. */
+const busy = (stock: Stock, askedAt: number): Stock => {
+  let current = stock;
+  for (let n = 0; n < 400; n++) {
+    current = stockModel.evolve(current, { type: "GoodsReserved", id: `other${n}`, quantity: "1", askedAt });
+    current = stockModel.evolve(current, { type: "ReservationReleased", id: `other${n}`, quantity: "1" });
+  }
+  return current;
+};
+
+test("two buyers want the last tonne: one gets it, and the other hears what is left", () => {
+  const stock = after(received("r1", "1", "800"));
+  const { events, outcomes } = decide(stock, [reserve({ id: "a", quantity: "1" }), reserve({ id: "b", quantity: "1" })], NOW);
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["GoodsReserved"],
+  );
+  assert.deepEqual(outcomes[0], { ok: true, cost: "800" });
+  assert.ok("ok" in outcomes[1]! && !outcomes[1].ok);
+  assert.equal(outcomes[1].refusal.type, "STOCK_SHORT");
+  assert.deepEqual(outcomes[1].refusal.data, { available: "0" });
+});
+
+test("the oldest goods leave first, each at what it cost", () => {
+  const stock = after(received("r1", "10", "1.5"), received("r2", "10", "2"), reserved("a", "12"));
+  const { stock: rest, events } = next(stock, issue({ id: "a" }));
+  assert.deepEqual(events, [{ type: "GoodsIssued", id: "a", quantity: "12", cost: "19" }]);
+  assert.deepEqual(rest.lots, [{ quantity: scaled("8"), cost: scaled("2") }]);
+});
+
+test("a reservation hears the cost of what comes after all that is reserved already", () => {
+  const stock = after(received("r1", "10", "1"), received("r2", "10", "3"), reserved("a", "8"));
+  assert.equal(costOf(stock, reserve({ id: "b", quantity: "4" })), "8"); // two at 1, two at 3
+  assert.equal(costOf(stock, reserve({ id: "a", quantity: "8" })), "8");
+});
+
+test("lots of equal cost that stand next to each other are one", () => {
+  assert.equal(after(received("r1", "1", "2"), received("r2", "3", "2"), received("r3", "1", "2.5")).lots.length, 2);
+});
+
+test("a pick of a part leaves the rest reserved, needs its own id, and repeated takes nothing more", () => {
+  const stock = after(received("r1", "10", "1"), reserved("a", "6"));
+  assert.equal(reasonOf(stock, issue({ id: "a", quantity: "2" })), "PICK_ID_MISSING");
+  assert.equal(reasonOf(stock, issue({ id: "a", quantity: "7", pick: "p1" })), "PICK_TOO_LARGE");
+  const { stock: picked } = next(stock, issue({ id: "a", quantity: "2", pick: "p1" }));
+  assert.deepEqual([text(picked.onHand), text(picked.reserved)], ["8", "4"]);
+  assert.deepEqual(next(picked, issue({ id: "a", quantity: "2", pick: "p1" })).events, []);
+  assert.deepEqual(next(picked, reserve({ id: "a", quantity: "6" })).events, []);
+  const { stock: gone } = next(picked, issue({ id: "a" }));
+  assert.deepEqual([text(gone.onHand), text(gone.reserved)], ["4", "0"]);
+});
+
+test("what was reserved under an id is not reserved again in another quantity", () => {
+  assert.equal(reasonOf(after(received("r1", "10", "1"), reserved("a", "6")), reserve({ id: "a", quantity: "7" })), "RESERVATION_EXISTS");
+});
+
+test("a reservation that was given up before it arrived is refused when it does", () => {
+  const { stock } = next(after(received("r1", "10", "1")), release({ id: "late" }, NOW));
+  assert.equal(reasonOf(stock, reserve({ id: "late", quantity: "1" })), "RESERVATION_RELEASED");
+  assert.deepEqual(next(stock, release({ id: "late" }, NOW)).events, []);
+});
+
+test("goods that have left are not released, and a reservation that was released does not leave", () => {
+  const stock = after(received("r1", "10", "1"), reserved("a", "1"), reserved("b", "1"));
+  assert.equal(reasonOf(next(stock, issue({ id: "a" })).stock, release({ id: "a" }, NOW)), "RESERVATION_ISSUED");
+  assert.equal(reasonOf(next(stock, release({ id: "b" }, NOW)).stock, issue({ id: "b" })), "RESERVATION_RELEASED");
+});
+
+test("a lapsed reservation counts as free from its time on, and is recorded when the stock is next touched", () => {
+  const stock = after(received("r1", "10", "1"), reserved("a", "6", NOW), reserved("b", "4"));
+  assert.equal(text(free(stock, NOW - 1)), "0");
+  assert.equal(text(free(stock, NOW)), "6");
+  assert.equal(reasonOf(stock, reserve({ id: "c", quantity: "6" }), NOW - 1), "STOCK_SHORT");
+  const { stock: later, events } = next(stock, reserve({ id: "c", quantity: "6" }));
+  assert.deepEqual(
+    events.map(({ type }) => type),
+    ["ReservationExpired", "GoodsReserved"],
+  );
+  assert.equal(reasonOf(stock, issue({ id: "a" })), "RESERVATION_EXPIRED");
+  assert.equal(reasonOf(later, reserve({ id: "a", quantity: "6" })), "RESERVATION_EXPIRED");
+});
+
+test("what is reserved is not written off", () => {
+  const stock = after(received("r1", "10", "1"), reserved("a", "6"));
+  assert.equal(reasonOf(stock, writeOff("w", "5")), "STOCK_SHORT");
+  assert.equal(costOf(stock, writeOff("w", "4")), "4");
+});
+
+test("goods come back at what they last left at, unless their cost is said", () => {
+  const stock = next(after(received("r1", "2", "1"), received("r2", "5", "3"), reserved("a", "3")), issue({ id: "a" })).stock;
+  assert.deepEqual(next(stock, takeBack("b", "1")).events, [{ type: "GoodsReturned", id: "b", quantity: "1", cost: "3" }]);
+  assert.deepEqual(next(stock, takeBack("b", "1", "2.50")).events, [{ type: "GoodsReturned", id: "b", quantity: "1", cost: "2.5" }]);
+});
+
+test("a transfer takes its costs along, and is in transit until the other side has it", () => {
+  const { stock: here, events, outcome } = next(after(received("r1", "2", "1"), received("r2", "5", "3")), send("t", "north", "3"));
+  assert.deepEqual(outcome, { ok: true, cost: "5" });
+  assert.equal(text(inTransit(here)), "3");
+  const [sent] = events;
+  assert.ok(sent?.type === "TransferSent");
+  const { stock: there } = next(stockModel.initial, arrive("t", "main", sent.lots));
+  assert.deepEqual(
+    there.lots.map((lot) => [text(lot.quantity), text(lot.cost)]),
+    [
+      ["2", "1"],
+      ["1", "3"],
+    ],
+  );
+  assert.deepEqual(next(there, arrive("t", "main", sent.lots)).events, []);
+  const { stock: done } = next(here, complete("t"));
+  assert.equal(text(inTransit(done)), "0");
+  assert.deepEqual(next(done, send("t", "north", "3")).events, []);
+});
+
+test("whoever asks for what may be forgotten is sent to the record; whoever asked later than all of that is not", () => {
+  const settled = next(
+    after(received("r1", "10", "1"), { type: "GoodsReserved", id: "a", quantity: "1", askedAt: 500 }),
+    issue({ id: "a" }),
+  ).stock;
+  const stock = busy(settled, 600);
+  const unsure = { unsure: stock.settled.generation };
+  assert.deepEqual(next(stock, reserve({ id: "a", quantity: "1", askedAt: 500 })).outcome, unsure);
+  assert.deepEqual(next(stock, issue({ id: "a" })).outcome, unsure);
+  assert.deepEqual(next(stock, release({ id: "a", askedAt: 500 }, NOW)).outcome, unsure);
+  assert.equal(costOf(stock, reserve({ id: "new", quantity: "1", askedAt: 601 })), "1");
+  assert.equal(reasonOf(stock, issue({ id: "never", sure: stock.settled.generation })), "RESERVATION_NOT_FOUND");
+});
+
+test("quantities of nothing and beyond what can be counted exactly are refused", () => {
+  assert.equal(reasonOf(stockModel.initial, receive("r", "0", "1")), "QUANTITY_ZERO");
+  assert.equal(reasonOf(stockModel.initial, receive("r", "999999999999", "1")), "STOCK_LIMIT");
+  assert.equal(reasonOf(after(received("r1", "99999999999", "1")), receive("r", "1", "1")), "STOCK_LIMIT");
+});
+
+test("every quantity is written as it was read", () => {
+  fc.assert(
+    fc.property(fc.bigInt({ min: 0n, max: 10n ** 15n - 1n }), (value) => {
+      const written = decimal(value * 10n ** 4n);
+      assert.equal(BigInt(scaled(written)), value);
+      assert.equal(text(scaled(written)), written);
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+/** The books as anyone would keep them: single units of 10⁻⁴ are too many, so lots in a list, and nothing remembered for speed. */
+class Books {
+  lots: { quantity: bigint; cost: bigint }[] = [];
+  in = 0n;
+  out = 0n;
+  held = new Map<string, { quantity: bigint; until?: number }>();
+  get reserved() {
+    return [...this.held.values()].reduce((sum, { quantity }) => sum + quantity, 0n);
+  }
+  get onHand() {
+    return this.lots.reduce((sum, { quantity }) => sum + quantity, 0n);
+  }
+  leave(quantity: bigint): bigint {
+    this.out += quantity;
+    let cost = 0n;
+    for (let wanted = quantity; wanted > 0n; ) {
+      const lot = this.lots[0]!;
+      const enough = lot.quantity >= wanted;
+      const taken = enough ? wanted : lot.quantity;
+      lot.quantity -= taken;
+      wanted -= taken;
+      cost += (taken * lot.cost) / 10n ** 8n;
+      if (lot.quantity === 0n) this.lots.shift();
+    }
+    return cost;
+  }
+  record(event: StockEvent) {
+    const lots = "lots" in event ? event.lots : event.type === "GoodsReceived" || event.type === "GoodsReturned" ? [event] : [];
+    const incoming = event.type !== "TransferSent";
+    for (const lot of incoming ? lots : []) {
+      this.in += units(lot.quantity);
+      this.lots.push({ quantity: units(lot.quantity), cost: units(lot.cost) });
+    }
+    if (event.type === "GoodsReserved") this.held.set(event.id, { quantity: units(event.quantity), until: event.until });
+    if (event.type === "ReservationReleased" || event.type === "ReservationExpired") this.held.delete(event.id);
+    if (event.type === "GoodsWrittenOff") assert.equal(event.cost, decimal(this.leave(units(event.quantity))));
+    if (event.type === "TransferSent") {
+      const cost = event.lots.reduce((sum, lot) => sum + (units(lot.quantity) * units(lot.cost)) / 10n ** 8n, 0n);
+      assert.equal(cost, this.leave(event.lots.reduce((sum, lot) => sum + units(lot.quantity), 0n)));
+    }
+    if (event.type === "GoodsIssued") {
+      assert.equal(event.cost, decimal(this.leave(units(event.quantity))));
+      const held = this.held.get(event.id)!;
+      held.quantity -= units(event.quantity);
+      assert.ok(held.quantity >= 0n);
+      if (held.quantity === 0n) this.held.delete(event.id);
+    }
+  }
+}
+
+const name = fc.integer({ min: 0, max: 60 }).map((n) => `id${n}`);
+const amount = fc.integer({ min: 1, max: 200_000 }).map(text);
+const price = fc.constantFrom("0", "0.0001", "1.5", "2", "2.55");
+const anyRequest: fc.Arbitrary<Request> = fc.oneof(
+  fc.tuple(name, amount, price).map(([id, quantity, cost]) => receive(id, quantity, cost)),
+  fc.tuple(name, amount, fc.option(price, { nil: undefined })).map(([id, quantity, cost]) => takeBack(id, quantity, cost)),
+  fc.tuple(name, amount).map(([id, quantity]) => writeOff(id, quantity)),
+  fc
+    .tuple(name, amount, fc.option(fc.integer({ min: 0, max: 50 }), { nil: undefined }))
+    .map(([id, quantity, until]) => reserve({ id, quantity, until })),
+  name.map((id) => release({ id }, 0)),
+  fc
+    .tuple(name, fc.option(amount, { nil: undefined }), fc.option(name, { nil: undefined }))
+    .map(([id, quantity, pick]) => issue({ id, quantity, pick })),
+  fc.tuple(name, amount).map(([id, quantity]) => send(id, "north", quantity)),
+  fc.tuple(name, amount, price).map(([id, quantity, cost]) => arrive(id, "north", [{ quantity, cost }])),
+  name.map((id) => complete(id)),
+);
+
+test("whatever is asked in whatever order: on hand is what came less what left, nothing is below zero, costs are those of plain books", () => {
+  fc.assert(
+    fc.property(fc.array(fc.tuple(fc.array(anyRequest, { minLength: 1, maxLength: 4 }), fc.nat(2)), { maxLength: 60 }), (calls) => {
+      const books = new Books();
+      let stock = stockModel.initial;
+      let now = 0;
+      for (const [requests, passed] of calls) {
+        now += passed;
+        const { events } = decide(stock, requests, now);
+        for (const event of events) books.record(event);
+        stock = freeze(JSON.parse(JSON.stringify(events.reduce(stockModel.evolve, stock)))) as Stock;
+        assert.equal(decimal(books.onHand), text(stock.onHand));
+        assert.equal(books.onHand, books.in - books.out);
+        assert.equal(decimal(books.reserved), text(stock.reserved));
+        assert.ok(stock.reserved >= 0 && stock.reserved <= stock.onHand);
+        assert.ok(stock.lots.every(({ quantity }) => quantity > 0));
+        assert.equal(entries(stock.reservations).length, books.held.size);
+        const live = [...books.held.values()].filter(({ until }) => until === undefined || until > now);
+        assert.equal(text(free(stock, now)), decimal(books.onHand - live.reduce((sum, { quantity }) => sum + quantity, 0n)));
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("whatever was asked, asking it again at once changes nothing, and answers with the same cost", () => {
+  fc.assert(
+    fc.property(fc.array(anyRequest, { minLength: 1, maxLength: 60 }), (requests) => {
+      let stock = after(received("opening", "50", "1"));
+      for (const request of requests) {
+        const first = next(stock, request, -1);
+        const again = next(first.stock, request, -1);
+        if (!("ok" in first.outcome && first.outcome.ok)) continue;
+        stock = first.stock;
+        assert.deepEqual(again.events, []);
+        assert.ok("ok" in again.outcome && again.outcome.ok);
+        const [event] = first.events;
+        if (event?.type === "GoodsIssued" || event?.type === "GoodsWrittenOff") assert.equal(again.outcome.cost, event.cost);
+      }
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test("ten thousand reservations against a stock of a thousand: a thousand are held, nine thousand refused", () => {
+  let stock = after(received("r1", "1000", "1"));
+  let refused = 0;
+  for (let n = 0; n < 10_000; n++) {
+    const { events, outcomes } = decide(stock, [reserve({ id: `r${n}`, quantity: "1" })], NOW);
+    stock = freeze(events.reduce(stockModel.evolve, stock));
+    if (!("ok" in outcomes[0]! && outcomes[0].ok)) refused++;
+  }
+  assert.equal(refused, 9_000);
+  assert.equal(entries(stock.reservations).length, 1_000);
+  assert.equal(text(stock.reserved), "1000");
+});

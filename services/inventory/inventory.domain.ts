@@ -1,0 +1,194 @@
+import { Rejected } from "../../mixins/core/errors.ts";
+import type { LotMoved, StockEvent } from "./inventory.events.ts";
+import { costAfter, costOf, fromMoved, LIMIT, quantityOf, scaled, split, text, toMoved } from "./inventory.lots.ts";
+import { mayHaveForgotten, recall, type Settled } from "./inventory.memory.ts";
+import { type Stock, stockModel } from "./inventory.stock.ts";
+import { due, find } from "./inventory.table.ts";
+
+/** What follows from a request, with the cost of what it moves. `unsure`: only the stream's record knows whether it came before. */
+export type Decision = { readonly events: readonly StockEvent[]; readonly cost?: string; readonly unsure?: true };
+
+/** Looks at the stock and decides, or throws `Rejected`. What came before under the same id answers as it did, and changes nothing. */
+export type Request = (stock: Stock) => Decision;
+
+const DONE: Decision = { events: [] };
+const UNSURE: Decision = { events: [], unsure: true };
+
+export interface Reserving {
+  id: string;
+  quantity: string;
+  until?: number;
+  /** When the caller first asked, the same in every repetition (see `Memory`). Without it a repeat is known among the latest only. */
+  askedAt?: number;
+  /** The generation of the memory for which the record was asked and had nothing. */
+  sure?: number;
+}
+
+/** Answers the FIFO cost to expect: of what leaves next, once all that is reserved already has left. */
+export function reserve({ id, quantity, until, askedAt, sure }: Reserving): Request {
+  return (stock) => {
+    const wanted = positive(quantity);
+    const live = find(stock.reservations, id);
+    if (live) {
+      if (live.quantity + (live.picked ?? 0) !== wanted) {
+        throw new Rejected("RESERVATION_EXISTS", "A reservation of another quantity has this id", 409);
+      }
+      return { events: [], cost: costAfter(stock.lots, stock.reserved - live.quantity, live.quantity) };
+    }
+    const before = recall(stock.settled, id);
+    if (before?.outcome === "issued") return { events: [], cost: before.cost };
+    if (before) throw spent(before.outcome);
+    if (askedAt !== undefined && mayHaveForgotten(stock.settled, askedAt, sure)) return UNSURE;
+    requireFree(stock, wanted);
+    const cost = costAfter(stock.lots, stock.reserved, wanted);
+    return { events: [{ type: "GoodsReserved", id, quantity: text(wanted), until, askedAt }], cost };
+  };
+}
+
+/**
+ * Frees what is still reserved. An id that was never seen is released as well, so that the reservation that the caller
+ * gave up is refused should it still arrive; `now` stands in where the caller does not say when it had asked for it.
+ */
+export function release({ id, askedAt, sure }: { id: string; askedAt?: number; sure?: number }, now: number): Request {
+  return ({ reservations, settled }) => {
+    const live = find(reservations, id);
+    if (live) return { events: [{ type: "ReservationReleased", id, quantity: text(live.quantity) }] };
+    const before = recall(settled, id);
+    if (before?.outcome === "issued") throw new Rejected("RESERVATION_ISSUED", "The goods have left: take them back instead");
+    if (before) return DONE;
+    if (mayHaveForgotten(settled, askedAt, sure)) return UNSURE;
+    return { events: [{ type: "ReservationReleased", id, quantity: "0", askedAt: askedAt ?? now }] };
+  };
+}
+
+export interface Issuing {
+  /** The reservation. */
+  id: string;
+  /** All that is still reserved where it is not given; a part needs a `pick` id of its own, and leaves the rest reserved. */
+  quantity?: string;
+  pick?: string;
+  sure?: number;
+}
+
+/** The goods of a reservation leave. Answers their FIFO cost. */
+export function issue({ id, quantity, pick, sure }: Issuing): Request {
+  return ({ reservations, settled, lots }) => {
+    const picked = pick && recall(settled, `pick:${pick}`);
+    if (picked) return { events: [], cost: picked.cost };
+    if (pick && mayHaveForgotten(settled, undefined, sure)) return UNSURE;
+    const live = find(reservations, id);
+    if (!live) {
+      const before = recall(settled, id);
+      if (before?.outcome === "issued" && !pick) return { events: [], cost: before.cost };
+      if (before) throw spent(before.outcome);
+      if (mayHaveForgotten(settled, undefined, sure)) return UNSURE;
+      throw new Rejected("RESERVATION_NOT_FOUND", "There is no such reservation", 404);
+    }
+    const wanted = quantity === undefined ? live.quantity : positive(quantity);
+    if (wanted > live.quantity) throw new Rejected("PICK_TOO_LARGE", `Only ${text(live.quantity)} are reserved`);
+    if (wanted < live.quantity && !pick) throw new Rejected("PICK_ID_MISSING", "A pick of a part needs an id of its own");
+    const cost = costAfter(lots, 0, wanted);
+    return { events: [{ type: "GoodsIssued", id, quantity: text(wanted), cost, pick }], cost };
+  };
+}
+
+export function receive(id: string, quantity: string, cost: string): Request {
+  return (stock) => {
+    if (recall(stock.settled, `in:${id}`)) return DONE;
+    return { events: [{ type: "GoodsReceived", id, quantity: text(fitting(stock, positive(quantity))), cost: text(scaled(cost)) }] };
+  };
+}
+
+/** Without a cost per unit, goods come back at what they last left at, or else at what the newest lot cost. */
+export function takeBack(id: string, quantity: string, cost?: string): Request {
+  return (stock) => {
+    if (recall(stock.settled, `back:${id}`)) return DONE;
+    const each = cost === undefined ? (stock.lastCost ?? stock.lots.at(-1)?.cost ?? 0) : scaled(cost);
+    return { events: [{ type: "GoodsReturned", id, quantity: text(fitting(stock, positive(quantity))), cost: text(each) }] };
+  };
+}
+
+/** Goods that are lost, broken or gone. What is reserved is not written off: release it first. */
+export function writeOff(id: string, quantity: string, reason?: string): Request {
+  return (stock) => {
+    const before = recall(stock.settled, `off:${id}`);
+    if (before) return { events: [], cost: before.cost };
+    const wanted = positive(quantity);
+    requireFree(stock, wanted);
+    const cost = costAfter(stock.lots, 0, wanted);
+    return { events: [{ type: "GoodsWrittenOff", id, quantity: text(wanted), cost, reason }], cost };
+  };
+}
+
+export function send(id: string, to: string, quantity: string): Request {
+  return (stock) => {
+    if (recall(stock.settled, `sent:${id}`) || find(stock.transit, id)) return DONE;
+    const wanted = positive(quantity);
+    requireFree(stock, wanted);
+    const { out } = split(stock.lots, wanted);
+    return { events: [{ type: "TransferSent", id, to, lots: toMoved(out) }], cost: costOf(out) };
+  };
+}
+
+export function arrive(id: string, from: string, lots: readonly LotMoved[]): Request {
+  return (stock) => {
+    if (recall(stock.settled, `got:${id}`)) return DONE;
+    fitting(stock, quantityOf(fromMoved(lots)));
+    return { events: [{ type: "TransferReceived", id, from, lots: [...lots] }] };
+  };
+}
+
+export function complete(id: string): Request {
+  return (stock) => (find(stock.transit, id) ? { events: [{ type: "TransferCompleted", id }] } : DONE);
+}
+
+export type Outcome =
+  | { readonly ok: true; readonly cost?: string }
+  | { readonly ok: false; readonly refusal: Rejected }
+  | { readonly unsure: number };
+
+/**
+ * Decides requests one after another, each on what those before it left; a refused one does not stop the others.
+ * First of all, reservations that have lapsed by `now` are recorded as expired: their goods are free.
+ */
+export const decide = (stock: Stock, requests: readonly Request[], now: number): { events: StockEvent[]; outcomes: Outcome[] } => {
+  const events: StockEvent[] = due(stock.reservations, now).map(({ id, quantity }) => expired(id, quantity));
+  let current = events.reduce(stockModel.evolve, stock);
+  const outcomes = requests.map((request, n): Outcome => {
+    try {
+      const decision = request(current);
+      if (decision.unsure) return { unsure: current.settled.generation };
+      events.push(...decision.events);
+      if (n < requests.length - 1) current = decision.events.reduce(stockModel.evolve, current);
+      return { ok: true, cost: decision.cost };
+    } catch (error) {
+      if (error instanceof Rejected) return { ok: false, refusal: error };
+      throw error;
+    }
+  });
+  return { events, outcomes };
+};
+
+const expired = (id: string, quantity: number): StockEvent => ({ type: "ReservationExpired", id, quantity: text(quantity) });
+
+const requireFree = (stock: Stock, wanted: number) => {
+  const available = stock.onHand - stock.reserved;
+  if (wanted > available) throw new Rejected("STOCK_SHORT", `Only ${text(available)} are free`, 422, { available: text(available) });
+};
+
+const fitting = (stock: Stock, quantity: number): number => {
+  if (stock.onHand + quantity < LIMIT) return quantity;
+  throw new Rejected("STOCK_LIMIT", "One warehouse holds up to 99999999999.9999 of a product");
+};
+
+const positive = (quantity: string): number => {
+  const value = scaled(quantity);
+  if (value > 0) return value;
+  throw new Rejected("QUANTITY_ZERO", "A quantity must be more than zero");
+};
+
+const spent = (outcome: Settled["outcome"]): Rejected => {
+  if (outcome === "released") return new Rejected("RESERVATION_RELEASED", "This reservation was released");
+  if (outcome === "expired") return new Rejected("RESERVATION_EXPIRED", "This reservation has lapsed: reserve again under a new id");
+  return new Rejected("RESERVATION_ISSUED", "The goods of this reservation have left");
+};
