@@ -1,0 +1,42 @@
+import type { Logged } from "./event-store.ts";
+import type { Document } from "./query.ts";
+
+/** Where a write came from; it is stored with the document, and is its event. */
+export interface Change {
+  /** Unique: the id of the commit. */
+  readonly id: string;
+  /** `CustomerSaved`, `CustomerRemoved`. */
+  readonly type: string;
+  /** Who asked, in the course of which request, and which event or step led to it. */
+  readonly by?: string;
+  readonly request?: string;
+  readonly cause?: string;
+  /** When it was decided, and when it happened in the user's world, in milliseconds since the epoch. */
+  readonly at: number;
+  readonly occurredAt: number;
+}
+
+/** A document as others see it: `id` for `_id`, and without the fields that the room made for its indexes (`_name`). */
+export type Shown = { id: string; version: number } & Record<string, unknown>;
+
+export const shown = (document: Document): Shown => {
+  const view: Record<string, unknown> = { id: document._id };
+  for (const key of Object.keys(document)) if (key[0] !== "_") view[key] = document[key];
+  return view as Shown;
+};
+
+/** What a collection's log says of a document: how it is now, or that it was removed. States between are not kept. */
+export interface DocumentEvent {
+  readonly type: string;
+  readonly document?: Shown;
+}
+
+/** A collection's record as a log: one commit per document, at the position of its last write. */
+export interface DocumentLog {
+  /** The documents written after a position, in the order of their last writes, at most `limit`. */
+  log(after: number, limit: number): Promise<Logged<DocumentEvent>[]>;
+  /** The position of the last write. */
+  end(): Promise<number>;
+  /** Calls back when the log may have grown, here or in another process; answers how to stop it. */
+  listen(listener: () => void): () => void;
+}

@@ -1,0 +1,239 @@
+import { Rejected } from "../core/errors.ts";
+import type { Change, DocumentEvent, DocumentLog } from "./document-log.ts";
+import { shown } from "./document-log.ts";
+import type { Logged } from "./event-store.ts";
+import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
+import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
+import { compareText, encode, sortKey, type Value } from "./query.values.ts";
+import type { SqliteFile } from "./sqlite.file.ts";
+import { type IndexDeclaration, SqliteIndexes } from "./sqlite.indexes.ts";
+
+export type Stored = Document & { version: number };
+
+export interface Find {
+  query?: Query;
+  /** `name`, `-name`; by id where nothing is said. */
+  sort?: readonly string[];
+  limit?: number;
+  offset?: number;
+}
+
+/** Where a page goes on: what its last document was sorted by, and its id. */
+export interface Cursor {
+  values: Value[];
+  id: string;
+}
+
+export interface Page {
+  documents: Stored[];
+  /** Absent at the end. */
+  next?: Cursor;
+}
+
+const MAX_FOUND = 10_000; // documents in memory where a caller sets no limit, or the order is not an index's
+const MAX_VISITED = 2_000; // documents that a page looks at; it may come back short, and go on
+const DAY = 86_400_000;
+export const TOMBSTONE_DAYS = 90;
+const SWEEP_EVERY = 60_000;
+const SWEEP_AT_ONCE = 1_000;
+
+/**
+ * A room's documents in its SQLite file: JSON by id, with the write that made each and a position that every write
+ * raises. What is removed leaves a tombstone for 90 days, so that no delayed write brings it back and no follower of
+ * the log misses it. `read`, `put` and `remove` belong inside one `SqliteFile.write`.
+ */
+export class SqliteDocuments implements DocumentLog {
+  readonly #file: SqliteFile;
+  readonly #indexes: SqliteIndexes;
+  readonly #row;
+  readonly #position;
+  readonly #end;
+  readonly #insert;
+  readonly #log;
+  readonly #all;
+  readonly #allDown;
+  readonly #sweep;
+  #swept = 0;
+
+  constructor(file: SqliteFile) {
+    this.#file = file;
+    const { db } = file;
+    // AUTOINCREMENT: a position is never used twice, also after the document that had the last one is gone
+    db.exec(`
+      CREATE TABLE IF NOT EXISTS collection (
+        position INTEGER PRIMARY KEY AUTOINCREMENT,
+        id TEXT NOT NULL UNIQUE, body TEXT NOT NULL, change TEXT NOT NULL, removed INTEGER
+      ) STRICT;
+      CREATE INDEX IF NOT EXISTS collection_removed ON collection (removed) WHERE removed IS NOT NULL`);
+    this.#indexes = new SqliteIndexes(db);
+    this.#row = db.prepare("SELECT body, removed FROM collection WHERE id = ?");
+    this.#position = db.prepare("SELECT position FROM collection WHERE id = ?");
+    this.#end = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'collection'");
+    this.#insert = db.prepare("INSERT OR REPLACE INTO collection (id, body, change, removed) VALUES (?, ?, ?, ?)");
+    this.#log = db.prepare("SELECT position, id, body, change, removed FROM collection WHERE position > ? ORDER BY position LIMIT ?");
+    const live = "SELECT id, body FROM collection WHERE removed IS NULL";
+    this.#all = db.prepare(`${live} AND id > ? ORDER BY id`);
+    this.#allDown = db.prepare(`${live} AND (?1 = '' OR id < ?1) ORDER BY id DESC`);
+    this.#sweep = db.prepare(
+      "DELETE FROM collection WHERE position IN (SELECT position FROM collection WHERE removed < ? ORDER BY removed LIMIT ?)",
+    );
+  }
+
+  declare(indexes: readonly IndexDeclaration[]): Promise<void> {
+    return this.#file.write(() => this.#indexes.declare(this.#file.db, indexes));
+  }
+
+  /** The document, or its tombstone (`{ _id, version }`, `removed`). */
+  read(id: string): { document: Stored; removed: boolean } | undefined {
+    const row = this.#row.get(id);
+    return row && { document: JSON.parse(row.body as string), removed: row.removed !== null };
+  }
+
+  get(id: string): Stored | undefined {
+    const found = this.read(id);
+    return found && !found.removed ? found.document : undefined;
+  }
+
+  /** Changes with every write to this document, and with no other. Cheap to ask: a stamp for what is made of it. */
+  position(id: string): number {
+    return (this.#position.get(id)?.position as number | undefined) ?? 0;
+  }
+
+  /** The position of the collection's last write: changes with every write, and never comes back to what it was. */
+  last(): number {
+    return (this.#end.get()?.seq as number | undefined) ?? 0;
+  }
+
+  /** Stores the document with its change, as its next version. The caller has decided that it may. */
+  put(document: Document, change: Change): Stored {
+    const before = this.read(document._id);
+    const stored = { ...document, version: (before?.document.version ?? 0) + 1 };
+    this.#indexes.keep(before && !before.removed ? before.document : undefined, stored);
+    this.#insert.run(stored._id, JSON.stringify(stored), JSON.stringify(change), null);
+    return stored;
+  }
+
+  /** Leaves a tombstone, with the next version. Answers with it. */
+  remove(id: string, change: Change): Stored | undefined {
+    const before = this.get(id);
+    if (!before) return undefined;
+    this.#indexes.keep(before, undefined);
+    const tombstone = { _id: id, version: before.version + 1 };
+    this.#insert.run(id, JSON.stringify(tombstone), JSON.stringify(change), change.at);
+    this.#forget(change.at);
+    return tombstone;
+  }
+
+  /** All that match, in order. Without a limit there may be 10,000 at most, else it throws `QUERY_TOO_WIDE`. */
+  find({ query = {}, sort, limit, offset = 0 }: Find = {}): Stored[] {
+    const filter = parse(query);
+    const order = parseSort(sort);
+    const plan = planOf(filter, order, this.#indexes.all());
+    const ordered = plan ? plan.ordered : byId(order);
+    const wanted = limit === undefined ? Number.POSITIVE_INFINITY : limit + offset;
+    const found: Stored[] = [];
+    if (wanted === 0) return found;
+    for (const document of this.#candidates(plan, order[0]!.down)) {
+      if (!matches(filter, document)) continue;
+      found.push(document);
+      if (ordered && found.length === wanted) break;
+      if (found.length > MAX_FOUND) throw new Rejected("QUERY_TOO_WIDE", `More than ${MAX_FOUND} documents match`, 400);
+    }
+    return (ordered ? found : inOrder(found, order)).slice(offset, wanted);
+  }
+
+  /** How many match. Reads all that an index leaves. */
+  count(query: Query = {}): number {
+    const filter = parse(query);
+    let n = 0;
+    for (const document of this.#candidates(planOf(filter, [], this.#indexes.all()), false)) if (matches(filter, document)) n++;
+    return n;
+  }
+
+  /**
+   * The next documents in an order that an index has, else it throws `QUERY_REFUSED`: a page never scans. It looks at
+   * 2,000 documents at most, so where few of many match it may answer with fewer than `limit` and go on.
+   */
+  page({ query = {}, sort, after, limit }: { query?: Query; sort?: readonly string[]; after?: Cursor; limit: number }): Page {
+    const filter = parse(query);
+    const order = parseSort(sort);
+    const plan = planFor(filter, order, this.#indexes.all());
+    const documents: Stored[] = [];
+    let [visited, last]: [number, Stored | undefined] = [0, undefined];
+    const fields = order.slice(0, -1);
+    for (const document of this.#candidates(plan, order[0]!.down, after)) {
+      if (documents.length === limit || visited === MAX_VISITED) {
+        return { documents, next: { values: fields.map(({ path }) => (last![path] as Value) ?? null), id: last!._id } };
+      }
+      visited++;
+      last = document;
+      if (matches(filter, document)) documents.push(document);
+    }
+    return { documents };
+  }
+
+  async log(after: number, limit: number): Promise<Logged<DocumentEvent>[]> {
+    return this.#log.all(after, limit).map((row) => {
+      const { type, ...origin } = JSON.parse(row.change as string) as Change;
+      const document = shown(JSON.parse(row.body as string));
+      const event: DocumentEvent = row.removed === null ? { type, document } : { type };
+      return { ...origin, position: row.position as number, stream: document.id, version: document.version, events: [event] };
+    });
+  }
+
+  async end(): Promise<number> {
+    return this.last();
+  }
+
+  listen(listener: () => void): () => void {
+    return this.#file.listen(listener);
+  }
+
+  *#candidates(plan: Plan | undefined, down: boolean, after?: Cursor): Generator<Stored> {
+    if (!plan) {
+      const rows = (down ? this.#allDown : this.#all).iterate(after?.id ?? "");
+      for (const row of rows) yield JSON.parse(row.body as string);
+      return;
+    }
+    const seen = new Set<string>();
+    const from = after && { key: plan.prefix + after.values.map(encode).join(""), id: after.id };
+    for (const bounds of plan.bounds) {
+      for (const { body } of this.#indexes.scan(plan.index, bounds, down, from)) {
+        const document = JSON.parse(body) as Stored;
+        if (!plan.ordered) {
+          if (seen.has(document._id)) continue; // an array stands there under each of its elements
+          seen.add(document._id);
+        }
+        yield document;
+      }
+    }
+  }
+
+  #forget(now: number) {
+    if (now - this.#swept < SWEEP_EVERY) return;
+    this.#swept = now;
+    this.#sweep.run(now - TOMBSTONE_DAYS * DAY, SWEEP_AT_ONCE);
+  }
+}
+
+const byId = (order: readonly Sort[]) => order.length === 1;
+
+/** For a page only an index in the right order serves; none is needed where that is the ids' own. */
+const planFor = (filter: Filter, order: readonly Sort[], indexes: Parameters<typeof planOf>[2]): Plan | undefined => {
+  const plans = indexes.flatMap((index) => planOf(filter, order, [index]) ?? []).filter((plan) => plan.ordered);
+  const plan = plans.sort((a, b) => b.narrowed - a.narrowed)[0];
+  if (!plan && !byId(order)) throw new Rejected("QUERY_REFUSED", "No index has this order", 400);
+  return plan;
+};
+
+const inOrder = (documents: Stored[], order: readonly Sort[]): Stored[] =>
+  documents
+    .map((document) => ({ document, keys: order.map(({ path, down }) => sortKey(document, path, down)) }))
+    .sort((a, b) => {
+      for (const [i, { down }] of order.entries()) {
+        const compared = compareText(a.keys[i]!, b.keys[i]!);
+        if (compared !== 0) return down ? -compared : compared;
+      }
+      return 0;
+    })
+    .map(({ document }) => document);
