@@ -9,6 +9,8 @@ export interface Meta {
   ifVersion?: number;
   /** When it happened in the user's world, in milliseconds, where that is not now: a booking typed in later, an import. */
   occurredAt?: number;
+  /** The trace that the request belongs to, where its caller named one (`traceparent`); its request id otherwise. */
+  traceId?: string;
   /** The id of the event or saga step that led to this call. */
   cause?: string;
 }

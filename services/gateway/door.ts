@@ -1,0 +1,91 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { ServiceBroker } from "moleculer";
+import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import { config } from "../../mixins/runtime/config.ts";
+import { destination, log } from "../../mixins/runtime/logger.ts";
+import { ALLOWED_HEADERS, corsFor } from "./cors.ts";
+import { Exchange } from "./exchange.ts";
+import { clientBehind, RateLimit } from "./limits.ts";
+import { Router } from "./router.ts";
+
+const PATIENCE = 30_000;
+
+/** What all requests share: where they go, who may send how many, and what is still open. */
+export class Door {
+  router = new Router();
+  /** From now on answers say that their connection ends with them. */
+  closing = false;
+  readonly limit = new RateLimit(config.rateLimit);
+  readonly client = clientBehind(config.trustedProxies);
+  readonly cors = corsFor(config.corsOrigins);
+  readonly open = new Set<Exchange>();
+  /** How many requests were answered, by status. */
+  readonly answered = new Map<number, number>();
+  readonly call: ServiceBroker["call"];
+  readonly #started: () => boolean;
+  readonly #rooms: ReadonlySet<string>;
+  readonly #sweep: NodeJS.Timeout;
+
+  /** `rooms` are all that exist, whether they run here or not. */
+  constructor(broker: ServiceBroker, rooms: readonly string[]) {
+    this.call = broker.call.bind(broker);
+    this.#started = () => broker.started;
+    this.#rooms = new Set(rooms);
+    this.#sweep = setInterval(() => this.#expire(performance.now() - PATIENCE), 1_000).unref();
+  }
+
+  handle(req: IncomingMessage, res: ServerResponse) {
+    const exchange = new Exchange(this, req, res);
+    this.open.add(exchange);
+    exchange.begin();
+  }
+
+  close() {
+    clearInterval(this.#sweep);
+  }
+
+  /** Tells why there is nothing at the path: wrong method, a room that runs elsewhere, or never heard of. */
+  noRoute(exchange: Exchange) {
+    const { path, req } = exchange;
+    const methods = this.router.methods(path);
+    if (methods.length > 0) {
+      const allow = [...methods, "OPTIONS"].join(", ");
+      if (req.method === "OPTIONS") return exchange.send(204, ["Allow", allow, ...this.#preflight(allow)], "", 0);
+      return exchange.fail(new Rejected("METHOD_NOT_ALLOWED", `This takes ${allow}, not ${req.method}`, 405), ["Allow", allow]);
+    }
+    const room = /^\/api\/v1\/([^/]+)/.exec(path)?.[1];
+    if (room && !this.#started()) return exchange.fail(new Unavailable("STARTING", "The rooms here are being opened or closed"));
+    const known = room && this.#rooms.has(room) && !this.router.routes.some((route) => route.path.startsWith(`/api/v1/${room}`));
+    if (known) return exchange.fail(new Unavailable("ROOM_UNAVAILABLE", `${room} does not run here`));
+    exchange.fail(new Rejected("ROUTE_NOT_FOUND", "There is nothing here; /openapi.json lists all there is", 404));
+  }
+
+  #preflight(allow: string): string[] {
+    if (!this.cors) return [];
+    return ["Access-Control-Allow-Methods", allow, "Access-Control-Allow-Headers", ALLOWED_HEADERS, "Access-Control-Max-Age", "600"];
+  }
+
+  unexpected(error: unknown, { course, req, path }: Exchange) {
+    log.error({ event: "request-failed", ...course, method: req.method, path, err: error });
+  }
+
+  done(exchange: Exchange, status: number, bytes: number, code?: string) {
+    this.open.delete(exchange);
+    this.answered.set(status, (this.answered.get(status) ?? 0) + 1);
+    if (log.isLevelEnabled("info")) destination.write(accessLine(exchange, status, bytes, code));
+  }
+
+  #expire(before: number) {
+    for (const exchange of this.open) {
+      if (exchange.began > before) return; // they stand in the order in which they came
+      if (exchange.req.complete) exchange.expire();
+      else if (exchange.req.destroyed) this.open.delete(exchange); // went away before all of it had come
+    }
+  }
+}
+
+/** Written by hand, for it is written for every request. The query stays out: it may say what a log should not. */
+const accessLine = ({ course, req, route, path, began }: Exchange, status: number, bytes: number, code: string | undefined) =>
+  `{"level":30,"time":${Date.now()},"event":"request","requestId":"${course.requestId}","traceId":"${course.traceId}","user":"${course.user}",` +
+  `"method":"${req.method}","path":${JSON.stringify(path)},"action":"${route?.action?.name ?? ""}","status":${status},` +
+  `${code ? `"code":"${code}",` : ""}"bytes":${bytes},"ms":${(performance.now() - began).toFixed(2)}}\n`;

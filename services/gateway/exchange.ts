@@ -1,0 +1,200 @@
+import type { IncomingMessage, ServerResponse } from "node:http";
+import type { Meta } from "../../mixins/core/context.ts";
+import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import { type Course, courses } from "../../mixins/runtime/logger.ts";
+import { readBody } from "./body.ts";
+import { courseOf } from "./course.ts";
+import { csvOf, wantsCsv } from "./csv.ts";
+import type { Door } from "./door.ts";
+import { readConditions } from "./preconditions.ts";
+import { problemOf } from "./problem.ts";
+import { fromSegment, readQuery } from "./query.ts";
+import { type Coding, codedTag, codingFor, compress, isFresh, type Rendering, render, tagOf } from "./rendering.ts";
+import type { Route } from "./router.ts";
+
+const JSON_TYPE = "application/json; charset=utf-8";
+const WORTH_COMPRESSING = 1_024;
+
+/** One request and its answer. */
+export class Exchange {
+  readonly req: IncomingMessage;
+  readonly res: ServerResponse;
+  readonly course: Course;
+  readonly began = performance.now();
+  path = "";
+  route: Route | undefined;
+  answered = false;
+  readonly #door: Door;
+  #query = "";
+
+  constructor(door: Door, req: IncomingMessage, res: ServerResponse) {
+    this.#door = door;
+    this.req = req;
+    this.res = res;
+    this.course = courseOf(req);
+  }
+
+  /** Sees the request through. Whatever goes wrong on the way is answered as a problem. */
+  begin() {
+    try {
+      const url = this.req.url!;
+      const mark = url.indexOf("?");
+      this.path = mark < 0 ? url : url.slice(0, mark);
+      if (this.path.length > 1 && this.path.endsWith("/")) this.path = this.path.slice(0, -1);
+      this.#query = mark < 0 ? "" : url.slice(mark + 1);
+      const wait = this.#door.limit.take(this.#door.client(this.req), this.began);
+      if (wait > 0) return this.#refuseForNow(wait);
+      const method = this.req.method === "HEAD" ? "GET" : this.req.method!;
+      const values: string[] = [];
+      this.route = this.#door.router.find(method, this.path, values);
+      if (!this.route) return this.#door.noRoute(this);
+      if (this.route.serve) this.#serve(this.route);
+      else this.#act(this.route, values);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  async #serve(route: Route): Promise<void> {
+    try {
+      await route.serve!(this);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #act(route: Route, values: string[]) {
+    const params: Record<string, unknown> = {};
+    const meta: Meta = {};
+    if (this.course.traceId !== this.course.requestId) meta.traceId = this.course.traceId;
+    if (this.#query !== "") readQuery(this.#query, route.rules, params);
+    if (!route.takesBody) {
+      if (route.method !== "GET") readConditions(this.req, route, meta);
+      return this.#call(route, params, values, meta);
+    }
+    readConditions(this.req, route, meta);
+    readBody(this.req, (error, body) => {
+      if (error) return this.fail(error);
+      try {
+        this.#call(route, body, values, meta);
+      } catch (failure) {
+        this.fail(failure);
+      }
+    });
+  }
+
+  #call(route: Route, params: Record<string, unknown>, values: string[], meta: Meta) {
+    for (let i = 0; i < values.length; i++) {
+      const name = route.names[i]!;
+      params[name] = fromSegment(values[i]!, route.rules[name]);
+    }
+    const call = () => this.#door.call(route.action!.name, params, { meta, requestID: this.course.requestId });
+    courses.run(this.course, call).then(
+      (answer) => this.#answer(route, answer),
+      (error) => this.fail(error),
+    );
+  }
+
+  #answer(route: Route, answer: unknown) {
+    try {
+      if (answer === undefined || answer === null) return this.send(204, [], "", 0);
+      const { http } = route;
+      const status = http.status ?? 200;
+      if (http.csv && wantsCsv(this.req.headers.accept)) return this.#answerTable(route, answer);
+      const rendering = render(answer);
+      const headers = ["Content-Type", JSON_TYPE, "ETag", rendering.etag, "Cache-Control", cacheControl(route)];
+      if (http.csv) headers.push("Vary", "Accept");
+      if (http.location) headers.push("Location", locationOf(http.location, answer));
+      this.#deliver(status, headers, rendering);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  #answerTable(route: Route, answer: unknown) {
+    const body = csvOf((answer as { items: object[] }).items);
+    const etag = tagOf(body);
+    const headers = ["Content-Type", "text/csv; charset=utf-8; header=present", "ETag", etag, "Cache-Control", cacheControl(route)];
+    headers.push("Vary", "Accept", "Content-Disposition", `attachment; filename="${route.action!.name.split(".").slice(1).join("-")}.csv"`);
+    this.#deliver(200, headers, { body, bytes: Buffer.byteLength(body), etag });
+  }
+
+  /** A document that is no action's answer. */
+  page(type: string, body: string, cache = "no-cache", status = 200) {
+    const rendering = { body, bytes: Buffer.byteLength(body), etag: tagOf(body) };
+    this.#deliver(status, ["Content-Type", type, "ETag", rendering.etag, "Cache-Control", cache], rendering);
+  }
+
+  #deliver(status: number, headers: string[], { body, bytes, etag }: Rendering) {
+    const { method } = this.req;
+    const { "if-none-match": has, "accept-encoding": codings } = this.req.headers;
+    if (has !== undefined && status === 200 && (method === "GET" || method === "HEAD") && isFresh(has, etag)) {
+      return this.send(304, headers, "", 0);
+    }
+    if (bytes < WORTH_COMPRESSING) return this.send(status, headers, body, bytes);
+    headers.push("Vary", "Accept-Encoding");
+    const coding = codingFor(codings);
+    if (!coding || method === "HEAD") return this.send(status, headers, body, bytes);
+    compress(body, coding).then(
+      (coded) => this.#sendCoded(status, headers, coded, coding, etag),
+      (error) => this.fail(error),
+    );
+  }
+
+  #sendCoded(status: number, headers: string[], coded: Buffer, coding: Coding, etag: string) {
+    headers[headers.indexOf("ETag") + 1] = codedTag(etag, coding);
+    headers.push("Content-Encoding", coding);
+    this.send(status, headers, coded, coded.length);
+  }
+
+  #refuseForNow(seconds: number) {
+    const { rate, burst } = this.#door.limit;
+    const error = new Rejected("RATE_LIMITED", `This client may ask ${rate} times a second; try again in ${seconds} s`, 429);
+    this.fail(error, [
+      "Retry-After",
+      String(seconds),
+      "RateLimit-Policy",
+      `"client";q=${burst};w=1`,
+      "RateLimit",
+      `"client";r=0;t=${seconds}`,
+    ]);
+  }
+
+  fail(error: unknown, headers: string[] = []) {
+    const problem = problemOf(error, this.course.requestId);
+    if (problem.status === 500) this.#door.unexpected(error, this);
+    if (problem.status === 503 && headers.length === 0) headers.push("Retry-After", "1");
+    const body = JSON.stringify(problem);
+    headers.push("Content-Type", "application/problem+json", "Cache-Control", "no-store");
+    this.send(problem.status, headers, body, Buffer.byteLength(body), problem.code);
+  }
+
+  /** Gives up on an answer that does not come. */
+  expire() {
+    this.fail(
+      new Unavailable("REQUEST_TIMEOUT", "There was no answer in time; what was asked may have happened: repeat it under the same key"),
+    );
+  }
+
+  send(status: number, headers: string[], body: string | Buffer, bytes: number, code?: string) {
+    if (this.answered) return; // it had been given up before
+    this.answered = true;
+    const { req, res } = this;
+    headers.push("X-Request-Id", this.course.requestId, "X-Content-Type-Options", "nosniff");
+    if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes));
+    // What is not read of a body would be taken for the next request, and reading it all is what the limit is there to spare us.
+    if (this.#door.closing || status === 413 || (status >= 400 && !req.complete)) headers.push("Connection", "close");
+    this.#door.cors?.(req, headers);
+    if (!res.destroyed) {
+      res.writeHead(status, headers);
+      res.end(req.method === "HEAD" ? undefined : body);
+    }
+    this.#door.done(this, status, bytes, code);
+  }
+}
+
+const cacheControl = (route: Route) => route.http.cacheControl ?? (route.method === "GET" ? "private, no-cache" : "no-store");
+
+/** `/api/v1/deals/{id}`, with the answer's own id. */
+const locationOf = (template: string, answer: object): string =>
+  template.replace(/\{(\w+)\}/g, (_, field: string) => encodeURIComponent(String((answer as Record<string, unknown>)[field] ?? "")));

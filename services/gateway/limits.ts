@@ -1,0 +1,75 @@
+import type { IncomingMessage } from "node:http";
+import { BlockList, isIP } from "node:net";
+import { LRUCache } from "lru-cache";
+
+interface Bucket {
+  tokens: number;
+  at: number;
+}
+
+const MOST_CLIENTS = 20_000;
+
+/** A token bucket per client: `rate` per second over time, twice that at once. The clients that were seen last are remembered. */
+export class RateLimit {
+  readonly rate: number;
+  readonly burst: number;
+  readonly #buckets = new LRUCache<string, Bucket>({ max: MOST_CLIENTS });
+
+  constructor(rate: number) {
+    this.rate = rate;
+    this.burst = rate * 2;
+  }
+
+  /** Takes a token: 0, or how many seconds there will be none. `now` in milliseconds. */
+  take(client: string, now: number): number {
+    if (this.rate === 0) return 0;
+    const bucket = this.#buckets.get(client) ?? this.#fresh(client, now);
+    bucket.tokens = Math.min(this.burst, bucket.tokens + ((now - bucket.at) / 1_000) * this.rate);
+    bucket.at = now;
+    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / this.rate);
+    bucket.tokens -= 1;
+    return 0;
+  }
+
+  #fresh(client: string, now: number): Bucket {
+    const bucket = { tokens: this.burst, at: now };
+    this.#buckets.set(client, bucket);
+    return bucket;
+  }
+}
+
+/** Says which client a request comes from: who is connected, or, behind proxies that we trust, whom the last of them saw. */
+export const clientBehind = (proxies: readonly string[]): ((req: IncomingMessage) => string) => {
+  if (proxies.length === 0) return ({ socket }) => socket.remoteAddress ?? "";
+  const trusted = blockList(proxies);
+  const trusts = (address: string) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
+  return ({ socket, headers }) => {
+    let client = plain(socket.remoteAddress ?? "");
+    const path = headers["x-forwarded-for"];
+    const hops = typeof path === "string" ? path.split(",") : [];
+    while (hops.length > 0 && trusts(client)) {
+      const hop = plain(hops.pop()!.trim());
+      if (isIP(hop) === 0) break; // no address: whoever wrote it, it names no client
+      client = hop;
+    }
+    return client;
+  };
+};
+
+/** An IPv4 address may come in IPv6 clothes. */
+const plain = (address: string) => (address.startsWith("::ffff:") ? address.slice(7) : address);
+
+const blockList = (networks: readonly string[]): BlockList => {
+  const list = new BlockList();
+  for (const network of networks) {
+    const [address = "", bits] = network.split("/");
+    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
+    try {
+      if (bits === undefined) list.addAddress(address, family);
+      else list.addSubnet(address, Number(bits), family);
+    } catch {
+      throw new Error(`TRUSTED_PROXIES must name addresses or networks like 10.0.0.0/8, not "${network}"`);
+    }
+  }
+  return list;
+};
