@@ -1,0 +1,38 @@
+import { existsSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { exitFor, Refused } from "../../mixins/runtime/refused.ts";
+import { BadLine } from "./imports.mapping.ts";
+import { importSource } from "./imports.session.ts";
+import { fileSource, spooledSource } from "./imports.source.ts";
+
+const USAGE = `npm run import -- FILE [--dry-run] [--rejects FILE]
+
+Loads a year of a wholesaler's books, one line of an invoice each, into the system under DATA_DIR; docs/import.md
+says what becomes of them. It may be ended at any time and run again: nothing is booked twice.
+
+FILE            CSV, as it is or packed with gzip or zstd; - or nothing reads standard input
+--dry-run       reads and checks everything and books nothing
+--rejects FILE  takes the lines that are left out, as CSV with their line number and the reason
+--help          shows this`;
+
+const run = async () => {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { "dry-run": { type: "boolean" }, rejects: { type: "string" }, help: { type: "boolean", short: "h" } },
+  });
+  if (values.help) return console.log(USAGE);
+  const [file = "-", ...rest] = positionals;
+  if (rest.length > 0 || (file === "-" && process.stdin.isTTY)) throw new Refused(USAGE);
+  if (file !== "-" && !existsSync(file)) throw new Refused(`There is no file ${file}`);
+  const source = file === "-" ? await spooledSource(process.stdin) : fileSource(file);
+  try {
+    await importSource(source, { dryRun: values["dry-run"], rejects: values.rejects });
+  } finally {
+    source.close();
+  }
+};
+
+await run().catch((error: Error & { code?: string }) => {
+  if (error.code?.startsWith("ERR_PARSE_ARGS")) exitFor(new Refused(`${error.message}\n\n${USAGE}`));
+  exitFor(error instanceof BadLine ? new Refused(`This cannot be imported: ${error.message}`) : error);
+});

@@ -1,0 +1,204 @@
+import { BadLine, type Line, lineReader, revenueOf, toDeal, toWriteOffs, UNKNOWN } from "./imports.mapping.ts";
+import { Plan } from "./imports.plan.ts";
+import type { Progress } from "./imports.progress.ts";
+import { type CsvRecord, csvRecords } from "./imports.reader.ts";
+import { type Call, isRefusal, Window } from "./imports.rooms.ts";
+import type { Source } from "./imports.source.ts";
+
+/** What an import did. Amounts are in 10⁻⁸. */
+export interface Outcome {
+  readonly deals: { count: number; amount: bigint };
+  readonly returns: { count: number; amount: bigint };
+  readonly adjustments: { count: number; amount: bigint };
+  writeOffs: number;
+  products: number;
+  customers: number;
+  lines: number;
+  rejects: number;
+  /** Of the lines that are of no known customer. */
+  unknown: number;
+  /** The last deal that a room answered with: once a report has seen it, it has seen them all. */
+  seen?: { id: string; version: number };
+}
+
+export interface Import {
+  readonly source: Source;
+  readonly call: Call;
+  readonly progress: Progress;
+  /** Epoch milliseconds: what the file says of later cannot have happened. */
+  readonly now: number;
+  /** Hears of each line that is left out, and why. */
+  readonly reject: (record: CsvRecord, reason: string) => void;
+  /** Hears of the columns before of any line. */
+  readonly columns?: (header: readonly string[]) => void;
+  /** Asks to stop; what has begun is finished first. */
+  readonly signal?: AbortSignal;
+}
+
+const MANY = 200; // items of a call that takes many
+const IN_FLIGHT = 256; // deals: fewer leave the disk waiting, more only take memory
+
+/**
+ * Reads the books twice: once to know what the rooms must hold before the first sale (`Plan`), and once to book invoice
+ * by invoice. All ids follow from the file's own content, so that an import that was ended anywhere goes on when it is
+ * run again, and one that was complete changes nothing.
+ * @throws BadLine where the file has no header that we know; the signal's reason; what a room failed with
+ */
+export const importBooks = async (job: Import): Promise<Outcome> => {
+  const outcome: Outcome = {
+    deals: { count: 0, amount: 0n },
+    returns: { count: 0, amount: 0n },
+    adjustments: { count: 0, amount: 0n },
+    ...{ writeOffs: 0, products: 0, customers: 0, lines: 0, rejects: 0, unknown: 0 },
+  };
+  const plan = await makePlan(job, outcome);
+  await openRooms(job, plan, outcome);
+  await bookInvoices(job, plan, outcome);
+  return outcome;
+};
+
+/** The first pass: bad lines are told here, and passed over in the second. */
+const makePlan = async ({ source, now, columns, reject, progress, signal }: Import, outcome: Outcome): Promise<Plan> => {
+  const plan = new Plan();
+  let read: ReturnType<typeof lineReader> | undefined;
+  progress.begin("reading", source.size, "bytes");
+  for await (const records of csvRecords(source.read(progress.reach))) {
+    signal?.throwIfAborted();
+    for (const record of records) {
+      if (!read) {
+        read = lineReader(record.fields, now);
+        columns?.(record.fields);
+        continue;
+      }
+      outcome.lines++;
+      try {
+        const line = read(record);
+        plan.add(line);
+        if (line.party === UNKNOWN) outcome.unknown++;
+      } catch (error) {
+        if (!(error instanceof BadLine)) throw error;
+        outcome.rejects++;
+        reject(record, error.message);
+      }
+    }
+  }
+  progress.end();
+  if (!read) throw new BadLine("the file is empty");
+  return plan;
+};
+
+/** The second pass: the invoices, each once its last line has been read, wherever its lines stand. */
+async function* invoicesOf({ source, now }: Import, plan: Plan): AsyncGenerator<Line[]> {
+  const begun = new Map<string, Line[]>();
+  let read: ReturnType<typeof lineReader> | undefined;
+  for await (const records of csvRecords(source.read())) {
+    for (const record of records) {
+      if (!read) {
+        read = lineReader(record.fields, now);
+        continue;
+      }
+      const line = understood(read, record, plan);
+      if (!line) continue;
+      const lines = begun.get(line.invoice) ?? [];
+      lines.push(line);
+      if (lines.length < plan.invoices.get(line.invoice)!.lines) {
+        begun.set(line.invoice, lines);
+      } else {
+        begun.delete(line.invoice);
+        yield lines;
+      }
+    }
+  }
+}
+
+const understood = (read: (record: CsvRecord) => Line, record: CsvRecord, plan: Plan): Line | undefined => {
+  try {
+    const line = read(record);
+    plan.check(line);
+    return line;
+  } catch (error) {
+    if (error instanceof BadLine) return undefined;
+    throw error;
+  }
+};
+
+/** Products, customers and the stock that was there when the books were opened. */
+const openRooms = async ({ source, call, progress, signal }: Import, plan: Plan, outcome: Outcome) => {
+  const products = plan.products();
+  const customers = plan.customers();
+  const receipts = plan.receipts(source.digest());
+  const calls = [
+    ...inMany(products).map((items) => ["v1.products.saveMany", items] as const),
+    ...inMany(customers).map((items) => ["v1.customers.saveMany", items] as const),
+    ...inMany(receipts).map((items) => ["v1.inventory.receiveMany", items] as const),
+  ];
+  const window = new Window(4);
+  let done = 0;
+  progress.begin("opening", products.length + customers.length + receipts.length, "items");
+  try {
+    for (const [action, items] of calls) {
+      signal?.throwIfAborted();
+      await window.run(async () => {
+        await call(action, { items });
+        done += items.length;
+        progress.reach(done);
+      });
+    }
+  } finally {
+    await window.idle();
+  }
+  progress.end();
+  outcome.products = products.length;
+  outcome.customers = customers.length;
+};
+
+const bookInvoices = async (job: Import, plan: Plan, outcome: Outcome) => {
+  const { progress, signal } = job;
+  const window = new Window(IN_FLIGHT);
+  let done = 0;
+  progress.begin("booking", plan.lines, "lines");
+  try {
+    for await (const lines of invoicesOf(job, plan)) {
+      signal?.throwIfAborted();
+      await window.run(async () => {
+        await book(job, lines, outcome);
+        done += lines.length;
+        progress.reach(done);
+      });
+    }
+  } finally {
+    await window.idle();
+  }
+  progress.end();
+};
+
+/** What a room refuses is left out like a line that cannot be read, and told like one. */
+const book = async ({ call, reject }: Import, lines: readonly Line[], outcome: Outcome) => {
+  const dealt = lines.filter(({ kind }) => kind !== "write-off");
+  const written = lines.filter(({ kind }) => kind === "write-off");
+  const attempt = async (part: readonly Line[], work: () => Promise<void>) => {
+    if (part.length === 0) return;
+    try {
+      await work();
+    } catch (error) {
+      if (!isRefusal(error)) throw error;
+      outcome.rejects += part.length;
+      for (const { record } of part) reject(record, `${error.type ?? "REFUSED"}: ${error.message}`);
+    }
+  };
+  await attempt(dealt, async () => {
+    const { kind, at } = dealt[0]!;
+    const answer = await call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(dealt), at);
+    const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
+    booked.count++;
+    booked.amount += revenueOf(dealt);
+    if (answer) outcome.seen = answer as Outcome["seen"];
+  });
+  await attempt(written, async () => {
+    await call("v1.inventory.writeOffMany", { items: toWriteOffs(lines) });
+    outcome.writeOffs += written.length;
+  });
+};
+
+const inMany = <T>(items: readonly T[]): T[][] =>
+  Array.from({ length: Math.ceil(items.length / MANY) }, (_, i) => items.slice(i * MANY, (i + 1) * MANY));
