@@ -1,0 +1,79 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { folder, HOUSE, run, startSystem } from "../support/system.ts";
+
+const oneLine = (text: string) => assert.match(text, /^[^\n]+\n$/);
+
+test("all rooms serve after the start, which says where", async (t) => {
+  const system = await startSystem(t, { DATA_DIR: folder(t) });
+  assert.match(system.url, /^http:\/\/127\.0\.0\.1:\d+$/);
+  assert.deepEqual(system.serving.missing, []);
+  assert.ok((system.serving.rooms as string[]).includes("deals"));
+  assert.equal((await fetch(`${system.url}/health/ready`)).status, 200);
+});
+
+test("a node runs the rooms that it was told, and says which others it does without", async (t) => {
+  const system = await startSystem(t, { DATA_DIR: folder(t), ROOMS: "gateway, deals" });
+  assert.deepEqual(system.serving.rooms, ["deals", "gateway"]);
+  assert.ok((system.serving.missing as string[]).includes("inventory"));
+});
+
+test("a stop lets go of everything and ends well", async (t) => {
+  const system = await startSystem(t, { DATA_DIR: folder(t) });
+  assert.equal(await system.stop("SIGTERM"), 0);
+  const again = await startSystem(t, { DATA_DIR: folder(t) });
+  assert.equal(await again.stop("SIGINT"), 0);
+});
+
+test("a start on a taken port says so in one line, and what to do", async (t) => {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const { code, stderr } = await run(["start.ts"], { DATA_DIR: folder(t), PORT: String(port) });
+  assert.equal(code, 2);
+  oneLine(stderr);
+  assert.match(stderr, new RegExp(`PORT: ${port} on 127.0.0.1 is taken`));
+});
+
+test("a start that cannot be says why in one line, and what to do", async (t) => {
+  const dir = folder(t);
+  writeFileSync(join(dir, "file"), "");
+  mkdirSync(join(dir, "damaged"));
+  writeFileSync(join(dir, "damaged/deals.db"), "this was a database once, before somebody edited it by hand");
+  mkdirSync(join(dir, "restored"));
+  writeFileSync(join(dir, "restored/.restoring"), "");
+  const cases: [Record<string, string>, RegExp][] = [
+    [{ PORT: "eighty" }, /^PORT must be .*eighty/],
+    [{ ROOMS: "deals,sails" }, /^ROOMS: there is no room sails; there are .*deals/],
+    [{ HOST: "192.0.2.1" }, /^HOST: cannot listen on 192\.0\.2\.1/],
+    [{ DATA_DIR: join(dir, "file/data") }, /^DATA_DIR: cannot write to .*file\/data/],
+    [{ DATA_DIR: join(dir, "damaged") }, /^DATA_DIR: a file in .*damaged cannot be used/],
+    [{ DATA_DIR: join(dir, "restored") }, /^DATA_DIR: a restore into .* was interrupted/],
+  ];
+  for (const [env, reason] of cases) {
+    const { code, stderr } = await run(["start.ts"], { DATA_DIR: join(dir, "data"), PORT: "0", LOG_LEVEL: "fatal", ...env });
+    assert.equal(code, 2, stderr);
+    oneLine(stderr);
+    assert.match(stderr, reason);
+  }
+});
+
+test("an older Node is told how to get the right one", async () => {
+  const old = `Object.defineProperty(process.versions, "node", { value: "20.20.2" })`;
+  const { code, stderr } = await run([
+    "--import",
+    `data:text/javascript,${old}`,
+    "--import",
+    join(HOUSE, "mixins/runtime/needs-node-26.js"),
+    "start.ts",
+  ]);
+  assert.equal(code, 2);
+  oneLine(stderr);
+  assert.match(stderr, /Banyan needs Node 26, this is 20\.20\.2.*npm rebuild node/);
+});
