@@ -1,0 +1,226 @@
+import { setImmediate as breathe } from "node:timers/promises";
+import type { Logger } from "moleculer";
+import type { Log } from "./bus/log.ts";
+import { Unavailable } from "./core/errors.ts";
+import type { CursorStore, Parked, Parking } from "./storage/cursor-store.ts";
+import type { Logged } from "./storage/event-store.ts";
+
+/** Where what a follower reads goes to. */
+export interface Sink {
+  /** Takes one commit in. What it throws parks the commit's stream; nothing of that commit may stay. */
+  take(commit: Logged): void | Promise<void>;
+  /** What came of the commits since the last call, as one write that does not await; `dropped` when it was not stored. */
+  flush(): () => void;
+  dropped(): void;
+}
+
+export interface FollowerOptions {
+  name: string;
+  source: string;
+  log: Log;
+  cursors: CursorStore;
+  sink: Sink;
+  /** Whether this process is the one that works now. */
+  mayWork: () => boolean;
+  logger: Logger;
+  maxAttempts?: number;
+}
+
+const BATCH = 500;
+const LINGER = 5; // milliseconds from a commit to the look for it, so that many are taken in at once
+const MAX_PARKED = 1_000; // beyond so many, it is not the streams that are wrong
+const BACKOFF = 100; // milliseconds before the second attempt, doubled each time up to a minute, half of it by chance
+const PATIENCE = 2_000;
+
+/**
+ * A cursor on a room's log. It takes commits in batches, in the log's order, and stores what follows from them and how
+ * far it has come in one transaction, so that nothing is missed and nothing counts twice, whatever is killed when.
+ * A commit that cannot be taken in parks its stream: it is tried again with backoff and jitter, while all other streams
+ * go on; after `maxAttempts` it is a dead letter, and its stream waits for somebody to replay or discard it.
+ */
+export class Follower {
+  readonly #o: FollowerOptions;
+  readonly #maxAttempts: number;
+  readonly #silence: (() => void)[] = [];
+  #timer?: NodeJS.Timeout;
+  #due?: NodeJS.Timeout;
+  #running?: Promise<void>;
+  #again = false;
+  #stopped = false;
+  /** Grows whenever what it stores has changed here. */
+  changes = 0;
+
+  constructor(options: FollowerOptions) {
+    this.#o = options;
+    this.#maxAttempts = options.maxAttempts ?? 8;
+  }
+
+  start() {
+    const wake = () => this.wake();
+    this.#silence.push(this.#o.log.listen(wake), this.#o.cursors.listen(wake));
+    this.wake(0);
+  }
+
+  async stop() {
+    this.#stopped = true;
+    for (const silence of this.#silence) silence();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#due);
+    await this.#running;
+  }
+
+  /** Looks for what is new, soon. */
+  wake(linger = LINGER) {
+    if (this.#stopped || this.#timer) return;
+    if (this.#running) {
+      this.#again = true;
+      return;
+    }
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      this.#running = this.#run().finally(() => {
+        this.#running = undefined;
+        if (this.#again) this.wake();
+        this.#again = false;
+      });
+    }, linger);
+  }
+
+  /** How far it has come, and where the log ends. */
+  async progress(): Promise<{ position: number; end: number }> {
+    const { name, source, cursors, log } = this.#o;
+    const [position, end] = await Promise.all([cursors.cursor(name, source), log.end()]);
+    return { position, end };
+  }
+
+  /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. */
+  async seen(stream: string, version: number): Promise<void> {
+    const { name, source, cursors, log } = this.#o;
+    const start = Date.now();
+    const behind = (why: string) =>
+      new Unavailable("VIEW_BEHIND", `The view has not seen ${stream}@${version}: ${why}`, { stream, version });
+    for (;;) {
+      const [commit] = await log.read(stream, version - 1, 1);
+      if (commit && (await cursors.cursor(name, source)) >= commit.position) break;
+      const left = start + PATIENCE - Date.now();
+      if (left <= 0) throw behind(commit ? "it is still on its way; ask again" : "there is no such version");
+      await this.#change(left);
+    }
+    const parked = (await cursors.parked(name, source)).find((p) => p.stream === stream && p.version <= version);
+    if (parked) throw behind(`its event ${parked.type} could not be taken in (see v1.events.deadLetters.list)`);
+  }
+
+  #change(patience: number): Promise<void> {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        silence();
+        resolve();
+      };
+      const timer = setTimeout(done, patience);
+      const silence = this.#o.cursors.listen(done);
+    });
+  }
+
+  async #run() {
+    const { name, source, log, cursors, mayWork, logger } = this.#o;
+    try {
+      for (let more = true; more && !this.#stopped && mayWork(); ) {
+        const parked = await cursors.parked(name, source);
+        await this.#retry(parked.filter(({ nextAt }) => nextAt && nextAt <= Date.now()));
+        if (parked.length >= MAX_PARKED) return logger.error({ event: "follower.stopped", follower: name, parked: parked.length });
+        const waiting = new Set(parked.map(({ stream }) => stream));
+        const from = await cursors.cursor(name, source);
+        const commits = await log.log(from, BATCH);
+        if (commits.length === 0) break;
+        const park = await this.#takeAll(commits.filter(({ stream }) => !waiting.has(stream)));
+        more = await this.#store(from, commits.at(-1)!.position, { park, unpark: [] });
+        await breathe();
+      }
+      await this.#sleepUntilDue();
+    } catch (error) {
+      this.#o.sink.dropped();
+      logger.warn({ event: "follower.failed", follower: name, source, error: String(error) });
+      if (!this.#stopped) this.#due = setTimeout(() => this.wake(), jittered(BACKOFF * 4));
+    }
+  }
+
+  async #store(from: number, to: number, parking: Parking): Promise<boolean> {
+    const { name, source, cursors, sink } = this.#o;
+    const stored = await cursors.advance(name, source, from, to, parking, sink.flush());
+    if (stored) this.changes++;
+    else sink.dropped();
+    return stored;
+  }
+
+  /** Each stream's commits one after another; those of different streams beside each other, where taking one in means waiting. */
+  async #takeAll(commits: Logged[]): Promise<Parked[]> {
+    const parked = new Map<string, Parked>();
+    const busy = new Map<string, Promise<void>>();
+    const fail = (commit: Logged) => (error: unknown) => void parked.set(commit.stream, this.#park(commit, error, 1));
+    for (const commit of commits) {
+      const { stream } = commit;
+      const before = busy.get(stream);
+      const take = () => (parked.has(stream) ? undefined : this.#o.sink.take(commit));
+      try {
+        const taking = before ? before.then(take) : take();
+        if (taking) busy.set(stream, taking.catch(fail(commit)));
+      } catch (error) {
+        fail(commit)(error);
+      }
+    }
+    await Promise.all(busy.values());
+    return [...parked.values()];
+  }
+
+  /** Runs parked streams from where they stopped up to the cursor; what fails again waits longer, what comes through is free. */
+  async #retry(due: Parked[]) {
+    const { name, source, log, cursors, sink } = this.#o;
+    for (const parked of due) {
+      const cursor = await cursors.cursor(name, source);
+      for (let version = parked.version; ; ) {
+        const page = (await log.read(parked.stream, version - 1, BATCH)).filter(({ position }) => position <= cursor);
+        let failed: Parked | undefined;
+        for (const commit of page) {
+          try {
+            await sink.take(commit);
+            version = commit.version + 1;
+          } catch (error) {
+            failed = this.#park(commit, error, commit.version === parked.version ? parked.attempts + 1 : 1);
+            break;
+          }
+        }
+        const onward = page.length === BATCH && !failed;
+        const park = failed ? [failed] : onward ? [{ ...parked, version }] : [];
+        await this.#store(cursor, cursor, { park, unpark: park.length > 0 ? [] : [parked.stream] });
+        if (!onward) break;
+      }
+    }
+  }
+
+  #park({ stream, version, events }: Logged, error: unknown, attempts: number): Parked {
+    const { source, name, logger } = this.#o;
+    const dead = attempts >= this.#maxAttempts;
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    const type = events[0]?.type ?? "";
+    logger[dead ? "error" : "warn"]({
+      event: dead ? "follower.dead_letter" : "follower.parked",
+      follower: name,
+      stream,
+      version,
+      type,
+      attempts,
+      error: message,
+    });
+    const nextAt = dead ? undefined : Date.now() + jittered(Math.min(60_000, BACKOFF * 2 ** (attempts - 1)));
+    return { source, stream, version, type, attempts, nextAt, error: message, stack, at: Date.now() };
+  }
+
+  async #sleepUntilDue() {
+    clearTimeout(this.#due);
+    const due = (await this.#o.cursors.parked(this.#o.name, this.#o.source)).flatMap(({ nextAt }) => nextAt ?? []);
+    if (due.length > 0 && !this.#stopped) this.#due = setTimeout(() => this.wake(0), Math.max(1, Math.min(...due) - Date.now()));
+  }
+}
+
+const jittered = (delay: number) => delay * (0.5 + Math.random() / 2);

@@ -1,0 +1,52 @@
+import { randomUUID } from "node:crypto";
+import type { LeaseStore } from "../storage/lease-store.ts";
+
+/** This process, for as long as it lives. */
+export const me: string = randomUUID();
+
+const TTL = 3_000;
+const RENEW = 1_000;
+
+/** Holds one name for this process, or tries to, until it is closed. */
+export class Lease {
+  readonly #store: LeaseStore;
+  readonly #name: string;
+  readonly #won: () => void;
+  #until = 0;
+  #timer?: NodeJS.Timeout;
+  #trying: Promise<void> = Promise.resolve();
+
+  /** `won` is called whenever the name has become ours. */
+  constructor(store: LeaseStore, name: string, won: () => void = () => {}) {
+    this.#store = store;
+    this.#name = name;
+    this.#won = won;
+  }
+
+  async open() {
+    await this.#try();
+    this.#timer = setInterval(() => {
+      this.#trying = this.#try();
+    }, RENEW).unref();
+  }
+
+  get held(): boolean {
+    return Date.now() < this.#until;
+  }
+
+  async close() {
+    clearInterval(this.#timer);
+    await this.#trying;
+    const held = this.held;
+    this.#until = 0;
+    if (held) await this.#store.leave(this.#name, me).catch(() => {});
+  }
+
+  async #try() {
+    const before = this.held;
+    const asked = Date.now();
+    const taken = await this.#store.take(this.#name, me, TTL).catch(() => false);
+    this.#until = taken ? asked + TTL : 0;
+    if (taken && !before) this.#won();
+  }
+}

@@ -1,0 +1,55 @@
+import { LRUCache } from "lru-cache";
+import type { DomainEvent } from "./core/model.ts";
+import type { Sink } from "./follower.ts";
+import type { Logged } from "./storage/event-store.ts";
+import type { ViewChange, ViewSpec, ViewStore } from "./storage/view-store.ts";
+
+/** A view, and how its documents follow from one room's events: each handler takes the stream's document so far and answers the next, or undefined to remove it. */
+export interface Projection<D, E extends DomainEvent> extends ViewSpec<D> {
+  readonly source: string;
+  readonly on: {
+    readonly [T in E["type"]]?: (document: D | undefined, event: Extract<E, { type: T }>, commit: Logged<E>) => D | undefined;
+  };
+}
+
+type Fold<D> = (document: D | undefined, event: DomainEvent, commit: Logged) => D | undefined;
+
+const DOCUMENTS = 2_000; // decoded documents kept by the one that projects
+
+/** Folds commits into documents, in memory until they are stored with the cursor. */
+export class ViewSink<D extends object> implements Sink {
+  readonly #on: Record<string, Fold<D> | undefined>;
+  readonly #store: ViewStore<D>;
+  readonly #kept = new LRUCache<string, ViewChange<D>>({ max: DOCUMENTS });
+  #staged = new Map<string, ViewChange<D>>();
+
+  constructor(spec: Projection<D, never>, store: ViewStore<D>) {
+    this.#on = spec.on as Record<string, Fold<D> | undefined>;
+    this.#store = store;
+  }
+
+  take(commit: Logged): void {
+    const { stream: id, version, events } = commit;
+    if (!events.some(({ type }) => this.#on[type])) return;
+    const before = this.#staged.get(id) ?? this.#kept.get(id) ?? this.#store.get(id);
+    if (before && before.version >= version) return; // it came before
+    let document = before?.document;
+    for (const event of events) {
+      const handler = this.#on[event.type];
+      if (handler) document = handler(document, event, commit);
+    }
+    this.#staged.set(id, { id, version, document });
+  }
+
+  flush(): () => void {
+    const changes = [...this.#staged.values()];
+    this.#staged = new Map();
+    for (const change of changes) this.#kept.set(change.id, change);
+    return () => this.#store.put(changes);
+  }
+
+  dropped(): void {
+    this.#staged = new Map();
+    this.#kept.clear();
+  }
+}
