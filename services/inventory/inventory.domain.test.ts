@@ -14,6 +14,7 @@ import {
   release,
   reserve,
   send,
+  settledIn,
   takeBack,
   writeOff,
 } from "./inventory.domain.ts";
@@ -163,11 +164,19 @@ test("whoever asks for what may be forgotten is sent to the record; whoever aske
   ).stock;
   const stock = busy(settled, 600);
   const unsure = { unsure: stock.settled.generation };
+  const record: StockEvent[] = [
+    { type: "GoodsReserved", id: "a", quantity: "1", askedAt: 500 },
+    { type: "GoodsIssued", id: "a", quantity: "1", cost: "1" },
+  ];
+  const recalled = { generation: stock.settled.generation, settled: settledIn(record, "a") };
   assert.deepEqual(next(stock, reserve({ id: "a", quantity: "1", askedAt: 500 })).outcome, unsure);
   assert.deepEqual(next(stock, issue({ id: "a" })).outcome, unsure);
   assert.deepEqual(next(stock, release({ id: "a", askedAt: 500 }, NOW)).outcome, unsure);
   assert.equal(costOf(stock, reserve({ id: "new", quantity: "1", askedAt: 601 })), "1");
-  assert.equal(reasonOf(stock, issue({ id: "never", sure: stock.settled.generation })), "RESERVATION_NOT_FOUND");
+  assert.equal(reasonOf(stock, issue({ id: "never", recalled: { ...recalled, settled: [] } })), "RESERVATION_NOT_FOUND");
+  assert.equal(costOf(stock, issue({ id: "a", recalled })), "1");
+  assert.equal(costOf(stock, reserve({ id: "a", quantity: "1", askedAt: 500, recalled })), "1");
+  assert.equal(reasonOf(stock, release({ id: "a", recalled }, NOW)), "RESERVATION_ISSUED");
 });
 
 test("quantities of nothing and beyond what can be counted exactly are refused", () => {

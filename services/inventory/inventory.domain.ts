@@ -1,9 +1,27 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import type { LotMoved, StockEvent } from "./inventory.events.ts";
 import { costAfter, costOf, fromMoved, LIMIT, quantityOf, scaled, split, text, toMoved } from "./inventory.lots.ts";
-import { mayHaveForgotten, recall, type Settled } from "./inventory.memory.ts";
+import { mayHaveForgotten, type Recalled, recall, type Settled } from "./inventory.memory.ts";
 import { type Stock, stockModel } from "./inventory.stock.ts";
 import { due, find } from "./inventory.table.ts";
+
+/** What the record says of a reservation that the memory may have forgotten, and of one pick of it. */
+export const settledIn = (events: Iterable<StockEvent>, id: string, pick?: string): Settled[] => {
+  const found: Settled[] = [];
+  let open = 0;
+  for (const event of events) {
+    if (event.id !== id) continue;
+    if (event.type === "GoodsReserved") open = scaled(event.quantity);
+    if (event.type === "ReservationReleased") found.push({ id, outcome: "released" });
+    if (event.type === "ReservationExpired") found.push({ id, outcome: "expired" });
+    if (event.type === "GoodsIssued") {
+      open -= scaled(event.quantity);
+      if (event.pick && event.pick === pick) found.push({ id: `pick:${pick}`, outcome: "issued", cost: event.cost });
+      if (open === 0) found.push({ id, outcome: "issued", cost: event.pick ? undefined : event.cost });
+    }
+  }
+  return found;
+};
 
 /** What follows from a request, with the cost of what it moves. `unsure`: only the stream's record knows whether it came before. */
 export type Decision = { readonly events: readonly StockEvent[]; readonly cost?: string; readonly unsure?: true };
@@ -20,12 +38,11 @@ export interface Reserving {
   until?: number;
   /** When the caller first asked, the same in every repetition (see `Memory`). Without it a repeat is known among the latest only. */
   askedAt?: number;
-  /** The generation of the memory for which the record was asked and had nothing. */
-  sure?: number;
+  recalled?: Recalled;
 }
 
 /** Answers the FIFO cost to expect: of what leaves next, once all that is reserved already has left. */
-export function reserve({ id, quantity, until, askedAt, sure }: Reserving): Request {
+export function reserve({ id, quantity, until, askedAt, recalled }: Reserving): Request {
   return (stock) => {
     const wanted = positive(quantity);
     const live = find(stock.reservations, id);
@@ -35,28 +52,35 @@ export function reserve({ id, quantity, until, askedAt, sure }: Reserving): Requ
       }
       return { events: [], cost: costAfter(stock.lots, stock.reserved - live.quantity, live.quantity) };
     }
-    const before = recall(stock.settled, id);
+    const before = recall(stock.settled, id, recalled);
     if (before?.outcome === "issued") return { events: [], cost: before.cost };
     if (before) throw spent(before.outcome);
-    if (askedAt !== undefined && mayHaveForgotten(stock.settled, askedAt, sure)) return UNSURE;
+    if (askedAt !== undefined && mayHaveForgotten(stock.settled, askedAt, recalled)) return UNSURE;
     requireFree(stock, wanted);
     const cost = costAfter(stock.lots, stock.reserved, wanted);
     return { events: [{ type: "GoodsReserved", id, quantity: text(wanted), until, askedAt }], cost };
   };
 }
 
+export interface Releasing {
+  id: string;
+  /** What the reservation was asked with. */
+  askedAt?: number;
+  recalled?: Recalled;
+}
+
 /**
  * Frees what is still reserved. An id that was never seen is released as well, so that the reservation that the caller
  * gave up is refused should it still arrive; `now` stands in where the caller does not say when it had asked for it.
  */
-export function release({ id, askedAt, sure }: { id: string; askedAt?: number; sure?: number }, now: number): Request {
+export function release({ id, askedAt, recalled }: Releasing, now: number): Request {
   return ({ reservations, settled }) => {
     const live = find(reservations, id);
     if (live) return { events: [{ type: "ReservationReleased", id, quantity: text(live.quantity) }] };
-    const before = recall(settled, id);
+    const before = recall(settled, id, recalled);
     if (before?.outcome === "issued") throw new Rejected("RESERVATION_ISSUED", "The goods have left: take them back instead");
     if (before) return DONE;
-    if (mayHaveForgotten(settled, askedAt, sure)) return UNSURE;
+    if (mayHaveForgotten(settled, askedAt, recalled)) return UNSURE;
     return { events: [{ type: "ReservationReleased", id, quantity: "0", askedAt: askedAt ?? now }] };
   };
 }
@@ -67,21 +91,21 @@ export interface Issuing {
   /** All that is still reserved where it is not given; a part needs a `pick` id of its own, and leaves the rest reserved. */
   quantity?: string;
   pick?: string;
-  sure?: number;
+  recalled?: Recalled;
 }
 
 /** The goods of a reservation leave. Answers their FIFO cost. */
-export function issue({ id, quantity, pick, sure }: Issuing): Request {
+export function issue({ id, quantity, pick, recalled }: Issuing): Request {
   return ({ reservations, settled, lots }) => {
-    const picked = pick && recall(settled, `pick:${pick}`);
+    const picked = pick && recall(settled, `pick:${pick}`, recalled);
     if (picked) return { events: [], cost: picked.cost };
-    if (pick && mayHaveForgotten(settled, undefined, sure)) return UNSURE;
+    if (pick && mayHaveForgotten(settled, undefined, recalled)) return UNSURE;
     const live = find(reservations, id);
     if (!live) {
-      const before = recall(settled, id);
+      const before = recall(settled, id, recalled);
       if (before?.outcome === "issued" && !pick) return { events: [], cost: before.cost };
       if (before) throw spent(before.outcome);
-      if (mayHaveForgotten(settled, undefined, sure)) return UNSURE;
+      if (mayHaveForgotten(settled, undefined, recalled)) return UNSURE;
       throw new Rejected("RESERVATION_NOT_FOUND", "There is no such reservation", 404);
     }
     const wanted = quantity === undefined ? live.quantity : positive(quantity);

@@ -30,7 +30,14 @@ const GENERATION = 128;
 
 export const nothing: Memory = { recent: [], older: [], count: 0, generation: 0, recentAsked: 0, olderAsked: 0, forgotten: 0 };
 
-export const recall = (memory: Memory, id: string): Settled | undefined => find(memory.recent, id) ?? find(memory.older, id);
+/** What the stream's record said of an id that the memory did not know, and at which generation of it. */
+export interface Recalled {
+  readonly generation: number;
+  readonly settled: readonly Settled[];
+}
+
+export const recall = (memory: Memory, id: string, recalled?: Recalled): Settled | undefined =>
+  find(memory.recent, id) ?? find(memory.older, id) ?? recalled?.settled.find((settled) => settled.id === id);
 
 export const remember = (memory: Memory, settled: Settled, askedAt = 0): Memory => {
   const full = memory.count === GENERATION;
@@ -45,6 +52,6 @@ export const remember = (memory: Memory, settled: Settled, askedAt = 0): Memory 
   };
 };
 
-/** Whether an id that is not known may be one that was forgotten. `sure` is the generation for which the record was asked. */
-export const mayHaveForgotten = (memory: Memory, askedAt?: number, sure?: number): boolean =>
-  memory.generation >= 2 && sure !== memory.generation && (askedAt === undefined || askedAt <= memory.forgotten);
+/** Whether an id that is not known may be one that was forgotten. Not where the record was asked since the memory last forgot. */
+export const mayHaveForgotten = (memory: Memory, askedAt?: number, recalled?: Recalled): boolean =>
+  memory.generation >= 2 && recalled?.generation !== memory.generation && (askedAt === undefined || askedAt <= memory.forgotten);

@@ -1,0 +1,145 @@
+import type { Context } from "moleculer";
+import type { Actor } from "../../mixins/actor.mixin.ts";
+import type { Meta } from "../../mixins/core/context.ts";
+import type { Rejected } from "../../mixins/core/errors.ts";
+import { decide, type Outcome, type Request, settledIn } from "./inventory.domain.ts";
+import type { StockEvent } from "./inventory.events.ts";
+import { type Recalled, recall } from "./inventory.memory.ts";
+import type { Stock } from "./inventory.stock.ts";
+
+export type Inventory = Actor<Stock, StockEvent>;
+type Call = Context<unknown, Meta>;
+
+/** One of many: a movement or reservation by its own id, for one product in one warehouse. */
+export interface Item {
+  id: string;
+  product: string;
+  warehouse?: string;
+  occurredAt?: number;
+  pick?: string;
+}
+
+export interface Answer {
+  id: string;
+  ok: boolean;
+  cost?: string;
+  available?: string;
+  reason?: string;
+}
+
+/** How an item becomes a request; movements say under which key the store recalls them, reservations are known by the stock itself. */
+export interface Kind<T extends Item> {
+  request: (item: T, now: number, recalled?: Recalled) => Request;
+  key?: (item: T) => string;
+}
+
+export type Done = { readonly ok: true; readonly cost?: string } | { readonly ok: false; readonly refusal: Rejected };
+
+export const MAIN = "main";
+export const streamOf = (product: string, warehouse: string = MAIN): string => `${warehouse}~${product}`;
+
+/** Decides many items, those of one stock in their order, and answers each: a refused one stops no other. What no answer can be had from rejects. */
+export const runMany = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, items: readonly T[]): Promise<Answer[]> =>
+  (await settle(room, ctx, kind, items)).map((done, n) => toAnswer(items[n]!.id, done));
+
+/** One item; throws what refuses it. */
+export const runOne = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, item: T): Promise<string | undefined> => {
+  const [done] = await settle(room, ctx, kind, [item]);
+  if (!done!.ok) throw done!.refusal;
+  return done!.cost;
+};
+
+const settle = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, items: readonly T[]): Promise<Done[]> => {
+  const results: Done[] = new Array(items.length);
+  const stocks = new Map<string, number[]>();
+  for (const [n, { product, warehouse }] of items.entries()) {
+    const stream = streamOf(product, warehouse);
+    const mine = stocks.get(stream);
+    if (mine) mine.push(n);
+    else stocks.set(stream, [n]);
+  }
+  const call = within(ctx);
+  await Promise.all(
+    Array.from(stocks, async ([stream, mine]) => {
+      for (let from = 0; from < mine.length; ) {
+        const to = kind.key ? from + 1 : sameTime(items, mine, from);
+        const run = mine.slice(from, to);
+        const wanted = run.map((n) => items[n]!);
+        for (const [i, done] of (await settleRun(room, call, stream, kind, wanted)).entries()) results[run[i]!] = done;
+        from = to;
+      }
+    }),
+  );
+  return results;
+};
+
+/** Items that happened at one time go into one commit, which has one such time. */
+const sameTime = (items: readonly Item[], mine: readonly number[], from: number): number => {
+  const to = mine.findIndex((n, i) => i > from && items[n]!.occurredAt !== items[mine[from]!]!.occurredAt);
+  return to < 0 ? mine.length : to;
+};
+
+/** One commit on one stock, and then, one by one, what its memory was not sure of. */
+const settleRun = async <T extends Item>(room: Inventory, ctx: Call, stream: string, kind: Kind<T>, run: readonly T[]): Promise<Done[]> => {
+  const outcomes = await commit(room, ctx, stream, kind, run);
+  const results: Done[] = [];
+  for (const [i, first] of outcomes.entries()) {
+    const item = run[i]!;
+    let outcome = first;
+    while ("unsure" in outcome) {
+      const recalled = { generation: outcome.unsure, settled: settledIn(await record(room, stream), item.id, item.pick) };
+      outcome = (await commit(room, ctx, stream, kind, [item], recalled))[0]!;
+    }
+    results.push(outcome);
+  }
+  return results;
+};
+
+const commit = async <T extends Item>(
+  room: Inventory,
+  ctx: Call,
+  stream: string,
+  kind: Kind<T>,
+  run: readonly T[],
+  recalled?: Recalled,
+): Promise<Outcome[]> => {
+  const [{ occurredAt }] = run as [T];
+  const key = kind.key?.(run[0]!) ?? null;
+  let outcomes: Outcome[] | undefined;
+  const stock = await room.act(
+    ctx,
+    stream,
+    (state) => {
+      const now = Date.now();
+      const requests = run.map((item) => kind.request(item, now, recalled));
+      const decided = decide(state, requests, now);
+      outcomes = decided.outcomes; // a command may be decided more than once: the last time is the one that was stored
+      return decided.events;
+    },
+    { occurredAt, key },
+  );
+  return outcomes ?? [{ ok: true, cost: recall(stock.settled, key!)?.cost }]; // the store knows the key: it came before
+};
+
+/** Every event of a stream. It takes as long as the stream is, and is asked only for what a busy stock has forgotten. */
+const record = async (room: Inventory, stream: string): Promise<StockEvent[]> => {
+  const events: StockEvent[] = [];
+  for (let after = 0; ; ) {
+    const commits = await room.history(stream, after);
+    const last = commits.at(-1);
+    if (!last) return events;
+    for (const commit of commits) events.push(...commit.events);
+    after = last.version;
+  }
+};
+
+/** The call without what it says of its caller's own stream: the key and the version that he has seen are not this stock's. */
+const within = (ctx: Call): Call =>
+  Object.create(ctx, { meta: { value: { ...ctx.meta, idempotencyKey: undefined, ownKey: undefined, ifVersion: undefined } } });
+
+const toAnswer = (id: string, done: Done): Answer => {
+  if (done.ok) return done.cost === undefined ? { id, ok: true } : { id, ok: true, cost: done.cost };
+  const { type, data } = done.refusal;
+  const available = (data as { available?: string } | undefined)?.available;
+  return available === undefined ? { id, ok: false, reason: type } : { id, ok: false, reason: type, available };
+};
