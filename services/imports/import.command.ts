@@ -32,7 +32,13 @@ const run = async () => {
   }
 };
 
-await run().catch((error: Error & { code?: string }) => {
-  if (error.code?.startsWith("ERR_PARSE_ARGS")) exitFor(new Refused(`${error.message}\n\n${USAGE}`));
-  exitFor(error instanceof BadLine ? new Refused(`This cannot be imported: ${error.message}`) : error);
-});
+/** What is wrong with the file or the command line is said in one line; anything else is our fault, and shown whole. */
+const reasonOf = (error: Error & { code?: string; syscall?: string }): Error => {
+  if (error.code?.startsWith("ERR_PARSE_ARGS")) return new Refused(`${error.message}\n\n${USAGE}`);
+  if (error instanceof BadLine) return new Refused(`This cannot be imported: ${error.message}`);
+  if (/^(Z|ZSTD)_/.test(error.code ?? "")) return new Refused(`The file cannot be unpacked: ${error.message}`);
+  if (error.syscall) return new Refused(`A file cannot be read or written: ${error.message}`);
+  return error;
+};
+
+await run().catch((error: Error) => exitFor(reasonOf(error)));

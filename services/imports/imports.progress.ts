@@ -9,7 +9,7 @@ export interface Progress {
   end(): void;
 }
 
-/** A bar with rate and time left on a terminal; elsewhere (a log, a pipe) a plain line at each tenth. */
+/** A bar with rate and time left on a terminal; elsewhere (a log, a pipe) a plain line at each tenth, at most one a second. */
 export const progressOn = (out: NodeJS.WriteStream): Progress => {
   let [part, total, unit, began, shown, tenth] = ["", 0, "", 0, 0, 0];
   let reached = 0;
@@ -27,12 +27,12 @@ export const progressOn = (out: NodeJS.WriteStream): Progress => {
   return {
     begin(...begun) {
       [part, total, unit] = begun;
-      [began, shown, tenth, reached] = [performance.now(), 0, 0, 0];
+      [began, shown, tenth, reached] = [performance.now(), performance.now(), 0, 0];
     },
     reach(done) {
       reached = done;
       const now = performance.now();
-      if (out.isTTY ? now - shown < 100 : Math.floor((10 * done) / total) <= tenth || done >= total) return;
+      if (out.isTTY ? now - shown < 100 : now - shown < 1_000 || Math.floor((10 * done) / total) <= tenth) return;
       [shown, tenth] = [now, Math.floor((10 * done) / total)];
       draw();
     },

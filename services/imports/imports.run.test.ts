@@ -8,19 +8,10 @@ import { silent } from "./imports.progress.ts";
 import { csvRecords } from "./imports.reader.ts";
 import { importBooks } from "./imports.run.ts";
 import { sampleBooks } from "./imports.sample.ts";
-import { fileSource, type Source } from "./imports.source.ts";
+import { fileSource, type Source, textSource } from "./imports.source.ts";
 import { revenueIn } from "./imports.table.ts";
 
 const REAL = join(import.meta.dirname, "../../../shared/data/online_retail.csv.zst");
-
-const textSource = (text: string): Source => ({
-  size: text.length,
-  async *read() {
-    for (let at = 0; at < text.length; at += 1_000) yield text.slice(at, at + 1_000);
-  },
-  digest: () => "sample",
-  close() {},
-});
 
 /** Imports into a ledger that keeps what each room was asked, and sums it up as the reports do. */
 const ledgerOf = async (source: Source) => {

@@ -73,4 +73,3 @@ const inTheBooks = (total: string, imported: string) =>
   total === imported
     ? `The reports have it all: ${CURRENCY} ${total}.`
     : `All books together, with what else the system holds: ${CURRENCY} ${total}.`;
-

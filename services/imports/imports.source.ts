@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, type Hash } from "node:crypto";
 import { closeSync, createReadStream, createWriteStream, openSync, readSync, rmSync, statSync } from "node:fs";
 import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -39,12 +39,23 @@ export const fileSource = (path: string): Source => {
       }
       await done;
       yield decoder.decode();
-      digest ||= hash.digest("hex").slice(0, 16);
+      digest ||= digestOf(hash);
     },
     digest: () => digest,
     close() {},
   };
 };
+
+/** A text that is at hand already. */
+export const textSource = (text: string): Source => ({
+  size: Buffer.byteLength(text),
+  async *read(seen) {
+    for (let at = 0; at < text.length; at += CHUNK) yield text.slice(at, at + CHUNK);
+    seen?.(this.size);
+  },
+  digest: () => digestOf(createHash("sha256").update(text)),
+  close() {},
+});
 
 /** Standard input cannot be read twice: it goes into a file of its own first, which `close` takes away. */
 export const spooledSource = async (input: NodeJS.ReadableStream): Promise<Source> => {
@@ -56,9 +67,11 @@ export const spooledSource = async (input: NodeJS.ReadableStream): Promise<Sourc
   return { ...fileSource(path), close };
 };
 
+const digestOf = (hash: Hash) => hash.digest("hex").slice(0, 16);
+
 const unpackerOf = (path: string) => {
   const start = Buffer.alloc(4);
-  const file = openSync(path);
+  const file = openSync(path, "r");
   readSync(file, start, 0, start.length, 0);
   closeSync(file);
   if (start.readUInt16BE() === 0x1f8b) return createGunzip({ chunkSize: CHUNK });

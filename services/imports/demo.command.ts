@@ -1,0 +1,20 @@
+import { exitFor, Refused } from "../../mixins/runtime/refused.ts";
+import { sampleBooks } from "./imports.sample.ts";
+import { importSource } from "./imports.session.ts";
+import { textSource } from "./imports.source.ts";
+
+/** Loads a small made-up year of books, the same each time, through the same import as real ones, and says what to look at. */
+const { config } = await import("../../mixins/runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
+await importSource(textSource(sampleBooks()), {}).catch(exitFor);
+
+const api = `http://${config.host}:${config.port || 3000}/api/v1`;
+console.log(`
+It is in ${config.dataDir}. Start the system (npm start), then look:
+
+  curl '${api}/deals?limit=3'
+  curl '${api}/deals/540045'                        a deal whose lines stood in two places
+  curl '${api}/deals/540045/history'                what happened to it
+  curl '${api}/analytics/revenue?by=month'
+  curl '${api}/analytics/revenue?by=product&top=5'
+  curl -H 'Accept: text/csv' '${api}/analytics/revenue?by=country'
+  curl '${api}/customers/unknown'                   whom lines without a customer belong to`);
