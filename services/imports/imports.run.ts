@@ -35,6 +35,8 @@ export interface Import {
   readonly signal?: AbortSignal;
 }
 
+type Read = ReturnType<typeof lineReader>;
+
 const MANY = 200; // items of a call that takes many
 const IN_FLIGHT = 256; // deals: fewer leave the disk waiting, more only take memory
 
@@ -51,16 +53,16 @@ export const importBooks = async (job: Import): Promise<Outcome> => {
     adjustments: { count: 0, amount: 0n },
     ...{ writeOffs: 0, products: 0, customers: 0, lines: 0, rejects: 0, unknown: 0 },
   };
-  const plan = await makePlan(job, outcome);
+  const { plan, read } = await makePlan(job, outcome);
   await openRooms(job, plan, outcome);
-  await bookInvoices(job, plan, outcome);
+  await bookInvoices(job, plan, read, outcome);
   return outcome;
 };
 
 /** The first pass: bad lines are told here, and passed over in the second. */
-const makePlan = async ({ source, now, columns, reject, progress, signal }: Import, outcome: Outcome): Promise<Plan> => {
+const makePlan = async ({ source, now, columns, reject, progress, signal }: Import, outcome: Outcome) => {
   const plan = new Plan();
-  let read: ReturnType<typeof lineReader> | undefined;
+  let read: Read | undefined;
   progress.begin("reading", source.size, "bytes");
   for await (const records of csvRecords(source.read(progress.reach))) {
     signal?.throwIfAborted();
@@ -84,19 +86,15 @@ const makePlan = async ({ source, now, columns, reject, progress, signal }: Impo
   }
   progress.end();
   if (!read) throw new BadLine("the file is empty");
-  return plan;
+  return { plan, read };
 };
 
 /** The second pass: the invoices, each once its last line has been read, wherever its lines stand. */
-async function* invoicesOf({ source, now }: Import, plan: Plan): AsyncGenerator<Line[]> {
+async function* invoicesOf(source: Source, plan: Plan, read: Read): AsyncGenerator<Line[]> {
   const begun = new Map<string, Line[]>();
-  let read: ReturnType<typeof lineReader> | undefined;
+  let header = true;
   for await (const records of csvRecords(source.read())) {
-    for (const record of records) {
-      if (!read) {
-        read = lineReader(record.fields, now);
-        continue;
-      }
+    for (const record of header ? records.slice(1) : records) {
       const line = understood(read, record, plan);
       if (!line) continue;
       const lines = begun.get(line.invoice) ?? [];
@@ -108,10 +106,11 @@ async function* invoicesOf({ source, now }: Import, plan: Plan): AsyncGenerator<
         yield lines;
       }
     }
+    header &&= records.length === 0;
   }
 }
 
-const understood = (read: (record: CsvRecord) => Line, record: CsvRecord, plan: Plan): Line | undefined => {
+const understood = (read: Read, record: CsvRecord, plan: Plan): Line | undefined => {
   try {
     const line = read(record);
     plan.check(line);
@@ -139,7 +138,7 @@ const openRooms = async ({ source, call, progress, signal }: Import, plan: Plan,
     for (const [action, items] of calls) {
       signal?.throwIfAborted();
       await window.run(async () => {
-        await call(action, { items });
+        requireAll(await call(action, { items }));
         done += items.length;
         progress.reach(done);
       });
@@ -152,13 +151,13 @@ const openRooms = async ({ source, call, progress, signal }: Import, plan: Plan,
   outcome.customers = customers.length;
 };
 
-const bookInvoices = async (job: Import, plan: Plan, outcome: Outcome) => {
-  const { progress, signal } = job;
+const bookInvoices = async (job: Import, plan: Plan, read: Read, outcome: Outcome) => {
+  const { source, progress, signal } = job;
   const window = new Window(IN_FLIGHT);
   let done = 0;
   progress.begin("booking", plan.lines, "lines");
   try {
-    for await (const lines of invoicesOf(job, plan)) {
+    for await (const lines of invoicesOf(source, plan, read)) {
       signal?.throwIfAborted();
       await window.run(async () => {
         await book(job, lines, outcome);
@@ -174,30 +173,43 @@ const bookInvoices = async (job: Import, plan: Plan, outcome: Outcome) => {
 
 /** What a room refuses is left out like a line that cannot be read, and told like one. */
 const book = async ({ call, reject }: Import, lines: readonly Line[], outcome: Outcome) => {
+  const refuse = (refused: readonly Line[], reason: string) => {
+    outcome.rejects += refused.length;
+    for (const { record } of refused) reject(record, reason);
+  };
   const dealt = lines.filter(({ kind }) => kind !== "write-off");
   const written = lines.filter(({ kind }) => kind === "write-off");
-  const attempt = async (part: readonly Line[], work: () => Promise<void>) => {
-    if (part.length === 0) return;
+  if (dealt.length > 0) {
+    const { kind, at } = dealt[0]!;
     try {
-      await work();
+      const deal = await call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(dealt), at);
+      const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
+      booked.count++;
+      booked.amount += revenueOf(dealt);
+      if (deal) outcome.seen = deal as Outcome["seen"];
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      outcome.rejects += part.length;
-      for (const { record } of part) reject(record, `${error.type ?? "REFUSED"}: ${error.message}`);
+      refuse(dealt, `${error.type ?? "REFUSED"}: ${error.message}`);
     }
-  };
-  await attempt(dealt, async () => {
-    const { kind, at } = dealt[0]!;
-    const answer = await call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(dealt), at);
-    const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
-    booked.count++;
-    booked.amount += revenueOf(dealt);
-    if (answer) outcome.seen = answer as Outcome["seen"];
-  });
-  await attempt(written, async () => {
-    await call("v1.inventory.writeOffMany", { items: toWriteOffs(lines) });
-    outcome.writeOffs += written.length;
-  });
+  }
+  if (written.length > 0) {
+    const answers = ((await call("v1.inventory.writeOffMany", { items: toWriteOffs(lines) })) as Answers | undefined)?.items ?? [];
+    for (const [i, line] of written.entries()) {
+      if (answers[i]?.ok === false) refuse([line], answers[i].reason ?? "REFUSED");
+      else outcome.writeOffs++;
+    }
+  }
+};
+
+/** Of a call that takes many: each item is answered, and a refused one stops no other. */
+interface Answers {
+  items?: { id: string; ok?: boolean; reason?: string }[];
+}
+
+/** Without its products, customers and opening stock the rest would only be refused line by line. */
+const requireAll = (answer: unknown) => {
+  const refused = (answer as Answers | undefined)?.items?.find(({ ok }) => ok === false);
+  if (refused) throw new Error(`${refused.id} could not be saved: ${refused.reason}`);
 };
 
 const inMany = <T>(items: readonly T[]): T[][] =>
