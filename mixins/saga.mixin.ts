@@ -1,0 +1,209 @@
+import type { Context, Service, ServiceSchema } from "moleculer";
+import { type Log, openLog } from "./bus/log.ts";
+import type { Meta } from "./core/context.ts";
+import { Rejected } from "./core/errors.ts";
+import type { DomainEvent } from "./core/model.ts";
+import { action } from "./core/params.ts";
+import type { Saga, SagaState } from "./core/saga.ts";
+import { deadLetterActions, type Following } from "./dead-letters.actions.ts";
+import { Follower, type Sink } from "./follower.ts";
+import { Lease, me } from "./runtime/lease.ts";
+import type { Origin } from "./saga.record.ts";
+import { SagaRunner } from "./saga.runner.ts";
+import type { Logged } from "./storage/event-store.ts";
+import { openCursorStore, openLeaseStore, openSagaStore } from "./storage/open.ts";
+import type { SagaStore } from "./storage/saga-store.ts";
+
+/** A saga that begins with an event of its own room: the event is what makes sure that it runs, whoever dies. */
+export interface Begun {
+  readonly id: string;
+  readonly saga: string;
+  readonly input: object;
+}
+
+/** What the mixin gives a service; its handlers take it as `this`. */
+export interface Coordinating {
+  /** Runs the saga that an event has begun and answers how it ended; undefined where that takes longer than `patience` milliseconds. */
+  pursue(ctx: Context<unknown, Meta>, begun: Begun, patience?: number): Promise<SagaState | undefined>;
+}
+
+interface Parts {
+  runner: SagaRunner;
+  store: SagaStore;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+type Holder = Service & { coordination?: Parts; followers?: Map<string, Following> };
+
+const PATIENCE = 5_000;
+const LOOK = 2_000; // milliseconds between two looks for sagas whose owner is gone
+
+const row = { id: "string", saga: "string", status: "string", owner: "string", at: "string" } as const;
+const optional = { type: "string", optional: true } as const;
+const detail = {
+  id: "string",
+  saga: "string",
+  status: { type: "enum", values: ["none", "running", "undoing", "completed", "undone"] },
+  owner: "string",
+  version: "number",
+  done: { type: "array", items: "string" },
+  undone: { type: "array", items: "string" },
+  cancelled: "boolean",
+  reason: optional,
+  code: optional,
+  stuck: { type: "object", optional: true, props: { step: "string", error: "string" } },
+} as const;
+const id = { id: { type: "string", max: 200 } } as const;
+
+/**
+ * Lets a room coordinate others by step tables. `begins` says which of the room's own events begin a saga; the call that
+ * made such an event may pursue its saga at once, and a follower of the room's log starts those that nobody pursues.
+ */
+export const coordinates = <E extends DomainEvent>(
+  sagas: readonly Saga<never>[],
+  begins: (event: E, stream: string) => Begun | undefined,
+): ServiceSchema => ({
+  name: "",
+  metadata: { sagas: true, follows: true },
+  methods: {
+    async pursue(this: Holder, ctx: Context<unknown, Meta>, { id, saga, input }: Begun, patience = PATIENCE) {
+      const { user, occurredAt } = ctx.meta;
+      const origin = { by: user?.id, request: ctx.requestID ?? undefined, occurredAt };
+      let timer: NodeJS.Timeout | undefined;
+      const late = new Promise<undefined>((resolve) => {
+        timer = setTimeout(() => resolve(undefined), patience);
+      });
+      return Promise.race([this.coordination!.runner.run(id, saga, input, origin), late]).finally(() => clearTimeout(timer));
+    },
+  },
+  actions: {
+    ...deadLetterActions,
+    "sagas.list": action({
+      visibility: "public",
+      params: {
+        status: { type: "enum", values: ["running", "undoing", "completed", "undone"] },
+        after: { type: "string", default: "" },
+        limit: { type: "number", integer: true, min: 1, max: 200, default: 50, convert: true },
+      },
+      returns: { items: { type: "array", items: { type: "object", props: row } } },
+      async handler(this: Holder, ctx) {
+        const { status, after, limit } = ctx.params;
+        const rows = await this.coordination!.store.list(status, after!, limit!);
+        return { items: rows.map((saga) => ({ ...saga, at: new Date(saga.at).toISOString() })) };
+      },
+    }),
+    "sagas.get": action({
+      visibility: "public",
+      params: id,
+      returns: detail,
+      handler(this: Holder, ctx) {
+        return show(this.coordination!.runner, ctx.params.id);
+      },
+    }),
+    "sagas.retry": action({
+      visibility: "public",
+      params: id,
+      returns: detail,
+      async handler(this: Holder, ctx) {
+        const found = await show(this.coordination!.runner, ctx.params.id);
+        this.coordination!.runner.hurry(ctx.params.id);
+        await this.coordination!.runner.takeOver();
+        return found;
+      },
+    }),
+    "sagas.cancel": action({
+      visibility: "public",
+      params: { ...id, reason: { type: "string", min: 1, max: 500 } },
+      returns: detail,
+      async handler(this: Holder, ctx) {
+        await this.coordination!.runner.cancel(ctx.params.id, ctx.params.reason);
+        return show(this.coordination!.runner, ctx.params.id);
+      },
+    }),
+  },
+  created(this: Holder) {
+    this.coordination = coordination(this, sagas, begins as (event: DomainEvent, stream: string) => Begun | undefined);
+  },
+  async started(this: Holder) {
+    await this.coordination!.start();
+  },
+  async stopped(this: Holder) {
+    await this.coordination!.stop();
+  },
+});
+
+const show = async (runner: SagaRunner, id: string) => {
+  const { results, input, ...state } = await runner.state(id);
+  if (state.status === "none") throw new Rejected("SAGA_NOT_FOUND", `There is no saga ${id}`, 404);
+  return { ...state, id, done: [...state.done], undone: [...state.undone] };
+};
+
+const coordination = (
+  service: Holder,
+  sagas: readonly Saga<never>[],
+  begins: (event: DomainEvent, stream: string) => Begun | undefined,
+): Parts => {
+  const { name, broker, logger } = service;
+  const [store, cursors, leases] = [openSagaStore(name), openCursorStore(name), openLeaseStore(name)];
+  const log: Log = openLog(name);
+  const runner = new SagaRunner(sagas, store, leases, broker, logger);
+  const alive = new Lease(leases, `node/${me}`); // says that the sagas that this process owns are in good hands
+  const lease = new Lease(leases, "sagas", () => follower.wake(0));
+  const follower: Follower = new Follower({
+    name: "sagas",
+    source: name,
+    log,
+    cursors,
+    sink: new BeginSink(runner, begins),
+    mayWork: () => lease.held,
+    logger,
+  });
+  let timer: NodeJS.Timeout | undefined;
+  return {
+    runner,
+    store,
+    async start() {
+      await Promise.all([alive.open(), lease.open()]);
+      follower.start();
+      service.followers ??= new Map();
+      service.followers.set("sagas", { cursors, follower, followerName: "sagas" });
+      timer = setInterval(() => {
+        if (lease.held) runner.takeOver().catch((error) => logger.warn({ event: "saga.look_failed", error: String(error) }));
+      }, LOOK).unref();
+    },
+    async stop() {
+      clearInterval(timer);
+      await follower.stop();
+      await runner.stop();
+      await Promise.all([alive.close(), lease.close()]);
+      await Promise.all([log.close(), store.close(), cursors.close(), leases.close()]);
+    },
+  };
+};
+
+/** Sees to it that what was begun runs: starting a saga that has been started is nothing. */
+class BeginSink implements Sink {
+  readonly #runner: SagaRunner;
+  readonly #begins: (event: DomainEvent, stream: string) => Begun | undefined;
+
+  constructor(runner: SagaRunner, begins: (event: DomainEvent, stream: string) => Begun | undefined) {
+    this.#runner = runner;
+    this.#begins = begins;
+  }
+
+  take({ stream, events, by, request, occurredAt }: Logged): void | Promise<void> {
+    const begun = events.flatMap((event) => this.#begins(event, stream) ?? []).filter(({ id }) => !this.#runner.knows(id));
+    if (begun.length > 0) return this.#ensure(begun, { by, request, occurredAt });
+  }
+
+  async #ensure(begun: Begun[], origin: Origin) {
+    for (const { id, saga, input } of begun) await this.#runner.ensure(id, saga, input, origin);
+  }
+
+  flush(): () => void {
+    return () => {};
+  }
+
+  dropped(): void {}
+}

@@ -1,0 +1,251 @@
+import { LRUCache } from "lru-cache";
+import type { Logger, ServiceBroker } from "moleculer";
+import type { Meta } from "./core/context.ts";
+import { Conflict, Rejected } from "./core/errors.ts";
+import { cancellable, nextStep, type Saga, type SagaEvent, type SagaState, type Step, sagaModel, undoable } from "./core/saga.ts";
+import { me } from "./runtime/lease.ts";
+import { ended, type Origin, type Run, SagaRecord } from "./saga.record.ts";
+import type { LeaseStore } from "./storage/lease-store.ts";
+import type { SagaStore } from "./storage/saga-store.ts";
+
+const TRIES = 5;
+const TIMEOUT = 5_000;
+const BACKOFF = 50; // milliseconds before the second try, doubled each time up to half a minute
+const LONGEST = 30_000;
+const MAX_RUNNING = 1_000;
+
+/**
+ * Runs step tables durably. Progress is events; it is appended without waiting, for a step that is repeated has no second
+ * effect, and whoever takes a saga over repeats the step that was not recorded. An owner that is late does no harm: its
+ * appends lose the version.
+ */
+export class SagaRunner {
+  readonly #record: SagaRecord;
+  readonly #store: SagaStore;
+  readonly #leases: LeaseStore;
+  readonly #broker: ServiceBroker;
+  readonly #logger: Logger;
+  readonly #running = new Map<string, { run: Promise<Run>; ended: Promise<SagaState | undefined> }>();
+  readonly #known = new LRUCache<string, true>({ max: 10_000 });
+  readonly #slots: (() => void)[] = [];
+  #stopped = false;
+  #stop: () => void = () => {};
+  readonly #stopping = new Promise<void>((resolve) => {
+    this.#stop = resolve;
+  });
+
+  constructor(sagas: Iterable<Saga<never>>, store: SagaStore, leases: LeaseStore, broker: ServiceBroker, logger: Logger) {
+    this.#record = new SagaRecord(sagas, store);
+    this.#store = store;
+    this.#leases = leases;
+    this.#broker = broker;
+    this.#logger = logger;
+  }
+
+  /** Starts the saga unless it has been, and answers how it ended; undefined where another process runs it, or this one stops. */
+  async run(id: string, saga: string, input: object, origin: Origin): Promise<SagaState | undefined> {
+    const running = this.#running.get(id);
+    if (running) return running.ended;
+    while (this.#running.size >= MAX_RUNNING && !this.#stopped) await new Promise<void>((resolve) => this.#slots.push(resolve));
+    if (this.#stopped) return undefined;
+    return (this.#running.get(id) ?? this.#begin(id, () => this.#startOrLoad(id, saga, input, origin))).ended;
+  }
+
+  /** Whether this process has started the saga not long ago. */
+  knows(id: string): boolean {
+    return this.#known.has(id);
+  }
+
+  /** Resolves once the record says that the saga has begun; it goes on by itself. */
+  async ensure(id: string, saga: string, input: object, origin: Origin): Promise<void> {
+    const { version, state } = await this.#record.load(id);
+    if (version > 0 && (ended({ state }) || state.owner !== me || this.#running.has(id))) return;
+    void this.run(id, saga, input, origin).catch(() => {});
+    await (await this.#running.get(id)?.run)?.stored;
+  }
+
+  /** How the saga stands in the record. */
+  async state(id: string): Promise<SagaState & { version: number }> {
+    const { state, version } = await this.#record.load(id);
+    return { ...state, version };
+  }
+
+  /** Asks that the saga be undone. Refused once it has passed its point of no return. */
+  async cancel(id: string, reason: string): Promise<void> {
+    for (;;) {
+      const run = await this.#record.load(id);
+      if (run.state.cancelled || run.state.status === "undoing" || run.state.status === "undone") return;
+      if (run.state.status === "none") throw new Rejected("SAGA_NOT_FOUND", `There is no saga ${id}`, 404);
+      if (!cancellable(run.saga, run.state)) {
+        throw new Rejected("SAGA_NOT_CANCELLABLE", `${id} has passed its point of no return`, 409);
+      }
+      this.#record.append(run, [{ type: "SagaCancelled", reason }]);
+      try {
+        await run.stored;
+        return this.hurry(id);
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+      }
+    }
+  }
+
+  /** Ends the wait of a saga that this process runs. */
+  hurry(id: string): void {
+    this.#running.get(id)?.run.then(
+      ({ hurry }) => hurry(),
+      () => {},
+    );
+  }
+
+  /** Goes on with sagas whose owner is gone, and with those of this process that nobody works on any more. */
+  async takeOver(): Promise<void> {
+    for (const status of ["running", "undoing"]) {
+      for (
+        let after = "", rows = await this.#store.list(status, after, 200);
+        rows.length > 0 && !this.#stopped;
+        rows = await this.#store.list(status, after, 200)
+      ) {
+        after = rows.at(-1)!.id;
+        const alive = await this.#leases.alive([...new Set(rows.map(({ owner }) => owner))]);
+        for (const { id, saga, owner } of rows) {
+          if (this.#running.has(id) || (owner !== me && alive.has(owner)) || this.#running.size >= MAX_RUNNING) continue;
+          this.#logger.info({ event: "saga.taken_over", saga: id, name: saga, owner });
+          void this.#begin(id, () => this.#take(id)).ended.catch(() => {});
+        }
+      }
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#stop();
+    for (const free of this.#slots.splice(0)) free();
+    await Promise.allSettled([...this.#running.values()].map(({ ended }) => ended));
+  }
+
+  #begin(id: string, load: () => Promise<Run>) {
+    const run = load();
+    const ended = run
+      .then((run) => this.#work(run))
+      .finally(() => {
+        this.#running.delete(id);
+        this.#slots.shift()?.();
+      });
+    const entry = { run, ended };
+    this.#running.set(id, entry);
+    ended.catch((error) => this.#logger.warn({ event: "saga.failed", saga: id, error: String(error) }));
+    return entry;
+  }
+
+  async #startOrLoad(id: string, saga: string, input: object, origin: Origin): Promise<Run> {
+    const run = await this.#record.load(id);
+    if (run.state.status !== "none") return run.state.owner === me || ended(run) ? run : this.#claim(run);
+    run.saga = this.#record.saga(saga);
+    run.origin = origin;
+    this.#record.append(run, [{ type: "SagaStarted", saga, input, owner: me }]);
+    run.stored.then(
+      () => this.#known.set(id, true),
+      () => {},
+    );
+    return run;
+  }
+
+  async #take(id: string): Promise<Run> {
+    const run = await this.#record.load(id);
+    return run.state.owner === me || ended(run) ? run : this.#claim(run);
+  }
+
+  /** Only a saga whose owner is gone changes hands. */
+  async #claim(run: Run): Promise<Run> {
+    if ((await this.#leases.alive([run.state.owner])).size === 0) this.#record.append(run, [{ type: "SagaTaken", owner: me }]);
+    return run;
+  }
+
+  /** Does one step after another, until the saga has ended or belongs to somebody else. */
+  async #work(run: Run): Promise<SagaState | undefined> {
+    while (!this.#stopped) {
+      try {
+        while (!ended(run) && run.state.owner === me && !this.#stopped) await this.#step(run);
+        await run.stored;
+        return ended(run) ? run.state : undefined;
+      } catch (error) {
+        if (!(error instanceof Conflict)) throw error;
+        Object.assign(run, await this.#record.load(run.id)); // cancelled meanwhile, or taken over
+      }
+    }
+    await run.stored;
+    return undefined;
+  }
+
+  async #step(run: Run) {
+    const { saga, state } = run;
+    if (state.cancelled && cancellable(saga, state)) {
+      return this.#record.append(run, [{ type: "UndoBegun", reason: state.reason ?? "cancelled", code: "CANCELLED" }]);
+    }
+    const step = nextStep(saga, state);
+    if (!step) return this.#record.append(run, [{ type: "SagaEnded", outcome: "undone" }]);
+    if (state.status === "undoing") {
+      await this.#until(run, step, () => this.#call(run, step, step.undo!(state.input as never, state.reason ?? ""), "undo"));
+      const events: SagaEvent[] = [{ type: "StepUndone", step: step.name }];
+      if (!nextStep(saga, events.reduce(sagaModel.evolve, state))) events.push({ type: "SagaEnded", outcome: "undone" });
+      return this.#record.append(run, events);
+    }
+    if (!step.undo) await run.stored; // from here on no cancellation is taken, so what was taken before must be known
+    const outcome = await this.#until(run, step, () =>
+      step.do ? this.#call(run, step, step.do(state.input as never, state.results), "do") : Promise.resolve(),
+    );
+    if (outcome.refusal) return this.#record.append(run, [{ type: "UndoBegun", ...outcome.refusal }]);
+    const result = step.keep?.(outcome.answer as never);
+    const events: SagaEvent[] = [{ type: "StepDone", step: step.name, ...(result !== undefined && { result }) }];
+    if (step === saga.steps.at(-1)) events.push({ type: "SagaEnded", outcome: "completed" });
+    this.#record.append(run, events);
+  }
+
+  /** Tries until the step is done, or is refused while the saga can still be undone. */
+  async #until(
+    run: Run,
+    step: Step<never>,
+    attempt: () => Promise<unknown>,
+  ): Promise<{ answer?: unknown; refusal?: { reason: string; code: string } }> {
+    const revocable = run.state.status === "running" && undoable(run.saga, run.state);
+    for (let tries = 1; ; tries++) {
+      try {
+        return { answer: await attempt() };
+      } catch (error) {
+        const { message, type, code = 500 } = error as { message: string; type?: string; code?: number };
+        const refused = code >= 400 && code < 500 && type !== "VERSION_CONFLICT" && type !== "SERVICE_NOT_FOUND";
+        if (revocable && refused) return { refusal: { reason: message, code: type ?? "REFUSED" } };
+        if (revocable && step.undo && tries >= (step.retry ?? TRIES)) return { refusal: { reason: message, code: type ?? "FAILED" } };
+        if (tries === TRIES) {
+          this.#logger.error({ event: "saga.stuck", saga: run.id, name: run.saga.name, step: step.name, error: message });
+          this.#record.append(run, [{ type: "StepStuck", step: step.name, error: message }]);
+        }
+        await this.#pause(run, Math.min(LONGEST, BACKOFF * 2 ** (tries - 1)) * (0.5 + Math.random() / 2));
+        if (this.#stopped) throw error;
+        if (tries >= TRIES) await run.stored; // somebody may have cancelled it, or taken it over
+      }
+    }
+  }
+
+  #call(run: Run, step: Step<never>, { action, params }: { action: string; params: object }, way: string): Promise<unknown> {
+    const { by, request, occurredAt } = run.origin;
+    const meta: Meta = {
+      idempotencyKey: `${run.id}:${step.name}:${way}`,
+      ownKey: true,
+      cause: run.id,
+      occurredAt,
+      ...(by && { user: { id: by, roles: [] } }),
+    };
+    return this.#broker.call(action, params, { meta, timeout: step.timeout ?? TIMEOUT, ...(request && { requestID: request }) });
+  }
+
+  async #pause(run: Run, time: number) {
+    let timer: NodeJS.Timeout | undefined;
+    const hurried = new Promise<void>((resolve) => {
+      run.hurry = resolve;
+      timer = setTimeout(resolve, time);
+    });
+    await Promise.race([hurried, this.#stopping]);
+    clearTimeout(timer);
+  }
+}
