@@ -1,8 +1,8 @@
 import { amount, quantity } from "../../mixins/core/decimal.ts";
+import { Rejected } from "../../mixins/core/errors.ts";
 import { id, productId, warehouseId } from "../../mixins/core/ids.ts";
 
 export const moment = { type: "number", integer: true, min: 0, optional: true } as const;
-export const pathMoment = { type: "string", optional: true } as const;
 const optionalAmount = { ...amount, optional: true } as const;
 export const optionalId = { ...id, optional: true } as const;
 export const optionalQuantity = { ...quantity, optional: true } as const;
@@ -13,16 +13,16 @@ export const stock = { product: productId, warehouse: { ...warehouseId, default:
 
 /** One of many. `occurredAt` in milliseconds; without it, the call's. */
 const item = { id, ...stock, occurredAt: moment } as const;
-const many = <const P extends object>(props: P) =>
+const items = <const P extends object>(props: P) =>
   ({ items: { type: "array", min: 1, max: 2_000, items: { type: "object", props } } }) as const;
 
-export const receiving = many({ ...item, quantity, cost: optionalQuantity });
-export const writingOff = many({ ...item, quantity, reason });
-export const reserving = many({ ...item, quantity, until: moment, askedAt: moment });
-export const releasing = many({ ...item, askedAt: moment });
-export const issuing = many({ ...item, quantity: optionalQuantity, pick: optionalId });
-export const takingBack = many({ ...item, quantity, cost: optionalQuantity });
-export const asking = many(stock);
+export const receiving = items({ ...item, quantity, cost: optionalQuantity });
+export const writingOff = items({ ...item, quantity, reason });
+export const reserving = items({ ...item, quantity, until: moment, askedAt: moment });
+export const releasing = items({ ...item, askedAt: moment });
+export const issuing = items({ ...item, quantity: optionalQuantity, pick: optionalId });
+export const takingBack = items({ ...item, quantity, cost: optionalQuantity });
+export const asking = items(stock);
 
 export const answers = {
   items: {
@@ -42,14 +42,24 @@ export const answers = {
   },
 } as const;
 
-/** Answer to one movement. `stock` and `version` are what a list's `?seen=` takes. */
+/** Answer to one movement. */
 export const moved = { id, product: productId, warehouse: warehouseId, cost: optionalAmount } as const;
 
 export const available = { items: { type: "array", items: { type: "object", props: { ...stock, available: amount } } } } as const;
 
+/** Where a page of the ledger ended: a version, and how many of its lines were shown. */
+export const toCursor = (place: readonly [version: number, line: number]): string => Buffer.from(place.join(".")).toString("base64url");
+
+export const fromCursor = (cursor?: string): [version: number, line: number] => {
+  if (cursor === undefined) return [1, 0];
+  const [, version, line] = /^(\d{1,12})\.(\d{1,6})$/.exec(Buffer.from(cursor, "base64url").toString()) ?? [];
+  if (!version) throw new Rejected("CURSOR_INVALID", "after must be the `next` of a page before, as it was given", 400);
+  return [Number(version), Number(line)];
+};
+
 const lot = { type: "object", props: { quantity: amount, cost: amount } } as const;
 
-export const stockAnswer = {
+const stockLine = {
   id,
   product: productId,
   warehouse: warehouseId,
@@ -59,8 +69,14 @@ export const stockAnswer = {
   inTransit: amount,
   /** What is on hand at what it cost. */
   value: amount,
-  lots: { type: "array", items: lot },
   version: { type: "number", optional: true },
+} as const;
+
+export const stockAnswer = { ...stockLine, lots: { type: "array", items: lot } } as const;
+
+export const stocks = {
+  items: { type: "array", items: { type: "object", props: stockLine } },
+  next: { type: "string", optional: true },
 } as const;
 
 export const transfer = { id, product: productId, from: warehouseId, to: warehouseId, quantity: amount, cost: optionalAmount } as const;

@@ -1,0 +1,29 @@
+import type { Infer } from "../../mixins/core/params.ts";
+import type { Kind } from "./inventory.batch.ts";
+import { issue, receive, release, reserve, takeBack, writeOff } from "./inventory.domain.ts";
+import type { issuing, receiving, releasing, reserving, takingBack, writingOff } from "./inventory.params.ts";
+
+type Items<P> = Infer<P> extends { items: (infer T)[] } ? T : never;
+
+/** What can be asked of a stock, one at a time or many. */
+export const receipts: Kind<Items<typeof receiving>> = {
+  request: ({ id, quantity, cost }) => receive(id, quantity, cost ?? "0"),
+  key: ({ id }) => `in:${id}`,
+};
+export const returns: Kind<Items<typeof takingBack>> = {
+  request: ({ id, quantity, cost }) => takeBack(id, quantity, cost),
+  key: ({ id }) => `back:${id}`,
+};
+export const writeOffs: Kind<Items<typeof writingOff>> = {
+  request: ({ id, quantity, reason }) => writeOff(id, quantity, reason),
+  key: ({ id }) => `off:${id}`,
+};
+export const reservations: Kind<Items<typeof reserving>> = {
+  request: ({ id, quantity, until, askedAt }, _now, recalled) => reserve({ id, quantity, until, askedAt, recalled }),
+};
+export const releases: Kind<Items<typeof releasing>> = {
+  request: ({ id, askedAt }, now, recalled) => release({ id, askedAt, recalled }, now),
+};
+export const issues: Kind<Items<typeof issuing>> = {
+  request: ({ id, quantity, pick }, _now, recalled) => issue({ id, quantity, pick, recalled }),
+};
