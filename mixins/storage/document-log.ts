@@ -35,8 +35,11 @@ export interface DocumentEvent {
 export interface DocumentLog {
   /** The documents written after a position, in the order of their last writes, at most `limit`. */
   log(after: number, limit: number): Promise<Logged<DocumentEvent>[]>;
+  /** The last write of one document, where its version is above `version`. */
+  read(stream: string, version: number): Promise<Logged<DocumentEvent>[]>;
   /** The position of the last write. */
   end(): Promise<number>;
   /** Calls back when the log may have grown, here or in another process; answers how to stop it. */
   listen(listener: () => void): () => void;
+  close(): Promise<void>;
 }

@@ -108,8 +108,8 @@ test("a query finds what MongoDB's would, with indexes and without", async () =>
       for (const q of queries) {
         const expected = ids(new Query(forMingo(q) as object).find(json).all() as typeof docs).sort();
         for (const adapter of [plain, indexed]) {
-          assert.deepEqual(ids(await adapter.find({ query: q as object })).sort(), expected, JSON.stringify(q));
-          assert.equal(await adapter.count({ query: q as object }), expected.length);
+          assert.deepEqual(ids(await adapter.find({ query: q as Record<string, unknown> })).sort(), expected, JSON.stringify(q));
+          assert.equal(await adapter.count({ query: q as Record<string, unknown> }), expected.length);
         }
       }
     }),

@@ -9,6 +9,7 @@ import type { IndexDeclaration } from "./sqlite.indexes.ts";
 
 /** What moleculer-db hands to an adapter; texts come from callers of its own actions. */
 type Filters = Omit<Find, "sort"> & { sort?: string | readonly string[]; search?: string };
+type Settings = { indexes?: readonly IndexDeclaration[]; entity?: string };
 type Update = { $set?: Record<string, unknown>; $unset?: Record<string, unknown> };
 
 /**
@@ -31,7 +32,7 @@ export class SqliteAdapter {
     this.file = SqliteFile.open(this.#service.name);
     this.#open = true;
     this.documents = new SqliteDocuments(this.file);
-    await this.documents.declare((this.#service.settings.indexes as IndexDeclaration[] | undefined) ?? []);
+    await this.documents.declare((this.#service.settings as Settings).indexes ?? []);
   }
 
   async disconnect(): Promise<void> {
@@ -140,7 +141,7 @@ export class SqliteAdapter {
     const at = Date.now();
     return {
       id: randomUUIDv7(),
-      type: `${(this.#service.settings.entity as string | undefined) ?? "Document"}${what}`,
+      type: `${(this.#service.settings as Settings).entity ?? "Document"}${what}`,
       at,
       occurredAt: at,
     };
@@ -149,7 +150,7 @@ export class SqliteAdapter {
 
 /** Inside a write: throws where the id stands for a document, or for one that was removed. */
 export const refuseTaken = (documents: SqliteDocuments, id: string): void => {
-  const before = documents.read(id);
+  const before = documents.look(id);
   if (before?.removed) throw new Rejected("DOCUMENT_REMOVED", "What had this id was removed", 410, { id });
   if (before) throw new Rejected("DOCUMENT_EXISTS", "There is one with this id already", 409, { id });
 };

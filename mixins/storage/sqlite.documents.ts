@@ -5,7 +5,7 @@ import type { Logged } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
 import { compareText, encode, sortKey, type Value } from "./query.values.ts";
-import type { SqliteFile } from "./sqlite.file.ts";
+import { SqliteFile } from "./sqlite.file.ts";
 import { type IndexDeclaration, SqliteIndexes } from "./sqlite.indexes.ts";
 
 export type Stored = Document & { version: number };
@@ -32,15 +32,12 @@ export interface Page {
 
 const MAX_FOUND = 10_000; // documents in memory where a caller sets no limit, or the order is not an index's
 const MAX_VISITED = 2_000; // documents that a page looks at; it may come back short, and go on
-const DAY = 86_400_000;
-export const TOMBSTONE_DAYS = 90;
-const SWEEP_EVERY = 60_000;
-const SWEEP_AT_ONCE = 1_000;
+const TOMBSTONES_FOR = 90 * 86_400_000; // milliseconds
 
 /**
  * A room's documents in its SQLite file: JSON by id, with the write that made each and a position that every write
- * raises. What is removed leaves a tombstone for 90 days, so that no delayed write brings it back and no follower of
- * the log misses it. `read`, `put` and `remove` belong inside one `SqliteFile.write`.
+ * raises. What is removed leaves a tombstone for 90 days at least, so that no delayed write brings it back and no
+ * follower of the log misses it; each removal sweeps two that are older. `look`, `put` and `remove` belong inside one `SqliteFile.write`.
  */
 export class SqliteDocuments implements DocumentLog {
   readonly #file: SqliteFile;
@@ -50,10 +47,14 @@ export class SqliteDocuments implements DocumentLog {
   readonly #end;
   readonly #insert;
   readonly #log;
+  readonly #one;
   readonly #all;
   readonly #allDown;
   readonly #sweep;
-  #swept = 0;
+
+  static open(room: string): SqliteDocuments {
+    return new SqliteDocuments(SqliteFile.open(room));
+  }
 
   constructor(file: SqliteFile) {
     this.#file = file;
@@ -70,12 +71,14 @@ export class SqliteDocuments implements DocumentLog {
     this.#position = db.prepare("SELECT position FROM collection WHERE id = ?");
     this.#end = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'collection'");
     this.#insert = db.prepare("INSERT OR REPLACE INTO collection (id, body, change, removed) VALUES (?, ?, ?, ?)");
-    this.#log = db.prepare("SELECT position, id, body, change, removed FROM collection WHERE position > ? ORDER BY position LIMIT ?");
+    const commits = "SELECT position, body, change, removed FROM collection";
+    this.#log = db.prepare(`${commits} WHERE position > ? ORDER BY position LIMIT ?`);
+    this.#one = db.prepare(`${commits} WHERE id = ?`);
     const live = "SELECT id, body FROM collection WHERE removed IS NULL";
     this.#all = db.prepare(`${live} AND id > ? ORDER BY id`);
     this.#allDown = db.prepare(`${live} AND (?1 = '' OR id < ?1) ORDER BY id DESC`);
     this.#sweep = db.prepare(
-      "DELETE FROM collection WHERE position IN (SELECT position FROM collection WHERE removed < ? ORDER BY removed LIMIT ?)",
+      "DELETE FROM collection WHERE position IN (SELECT position FROM collection WHERE removed < ? ORDER BY removed LIMIT 2)",
     );
   }
 
@@ -84,13 +87,13 @@ export class SqliteDocuments implements DocumentLog {
   }
 
   /** The document, or its tombstone (`{ _id, version }`, `removed`). */
-  read(id: string): { document: Stored; removed: boolean } | undefined {
+  look(id: string): { document: Stored; removed: boolean } | undefined {
     const row = this.#row.get(id);
     return row && { document: JSON.parse(row.body as string), removed: row.removed !== null };
   }
 
   get(id: string): Stored | undefined {
-    const found = this.read(id);
+    const found = this.look(id);
     return found && !found.removed ? found.document : undefined;
   }
 
@@ -106,7 +109,7 @@ export class SqliteDocuments implements DocumentLog {
 
   /** Stores the document with its change, as its next version. The caller has decided that it may. */
   put(document: Document, change: Change): Stored {
-    const before = this.read(document._id);
+    const before = this.look(document._id);
     const stored = { ...document, version: (before?.document.version ?? 0) + 1 };
     this.#indexes.keep(before && !before.removed ? before.document : undefined, stored);
     this.#insert.run(stored._id, JSON.stringify(stored), JSON.stringify(change), null);
@@ -120,7 +123,7 @@ export class SqliteDocuments implements DocumentLog {
     this.#indexes.keep(before, undefined);
     const tombstone = { _id: id, version: before.version + 1 };
     this.#insert.run(id, JSON.stringify(tombstone), JSON.stringify(change), change.at);
-    this.#forget(change.at);
+    this.#sweep.run(change.at - TOMBSTONES_FOR);
     return tombstone;
   }
 
@@ -173,16 +176,22 @@ export class SqliteDocuments implements DocumentLog {
   }
 
   async log(after: number, limit: number): Promise<Logged<DocumentEvent>[]> {
-    return this.#log.all(after, limit).map((row) => {
-      const { type, ...origin } = JSON.parse(row.change as string) as Change;
-      const document = shown(JSON.parse(row.body as string));
-      const event: DocumentEvent = row.removed === null ? { type, document } : { type };
-      return { ...origin, position: row.position as number, stream: document.id, version: document.version, events: [event] };
-    });
+    return this.#log.all(after, limit).map(toCommit);
+  }
+
+  async read(stream: string, version: number): Promise<Logged<DocumentEvent>[]> {
+    return this.#one
+      .all(stream)
+      .map(toCommit)
+      .filter((commit) => commit.version > version);
   }
 
   async end(): Promise<number> {
     return this.last();
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
   }
 
   listen(listener: () => void): () => void {
@@ -208,12 +217,6 @@ export class SqliteDocuments implements DocumentLog {
       }
     }
   }
-
-  #forget(now: number) {
-    if (now - this.#swept < SWEEP_EVERY) return;
-    this.#swept = now;
-    this.#sweep.run(now - TOMBSTONE_DAYS * DAY, SWEEP_AT_ONCE);
-  }
 }
 
 const byId = (order: readonly Sort[]) => order.length === 1;
@@ -237,3 +240,10 @@ const inOrder = (documents: Stored[], order: readonly Sort[]): Stored[] =>
       return 0;
     })
     .map(({ document }) => document);
+
+const toCommit = ({ position, body, change, removed }: Record<string, unknown>): Logged<DocumentEvent> => {
+  const { type, ...origin } = JSON.parse(change as string) as Change;
+  const document = shown(JSON.parse(body as string));
+  const event: DocumentEvent = removed === null ? { type, document } : { type };
+  return { ...origin, position: position as number, stream: document.id, version: document.version, events: [event] };
+};

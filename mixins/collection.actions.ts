@@ -1,0 +1,172 @@
+import type { ActionSchema, ServiceSchema } from "moleculer";
+import { keyOf } from "./cached.mixin.ts";
+import { answered, filterRule, fold, partial, type Rules, strict } from "./collection.fields.ts";
+import type { Call, Collection, CollectionOptions, Fields } from "./collection.mixin.ts";
+import { decodeCursor, encodeCursor, pageParams } from "./collection.pages.ts";
+import { Unavailable } from "./core/errors.ts";
+import { id as anyId } from "./core/ids.ts";
+import { newId } from "./runtime/new-id.ts";
+import { shown } from "./storage/document-log.ts";
+
+type Actions = NonNullable<ServiceSchema["actions"]>;
+
+const MAX_SAVED = 1_000;
+const count = "number|integer|min:0";
+
+/** What a collection's documents look like in answers. */
+export const documentRules = ({ fields, kept = {}, id = anyId }: Pick<CollectionOptions, "fields" | "kept" | "id">): Rules => ({
+  id,
+  ...answered(fields),
+  ...answered(kept),
+  version: "number|integer|min:1",
+  createdAt: "string",
+  updatedAt: "string",
+});
+
+/** The actions that every collection has: `create get update remove list saveMany commits`. */
+export const collectionActions = (options: CollectionOptions): Actions => {
+  const { fields, kept = {}, id = anyId, fixed = [], imported = [], filters = [] } = options;
+  const document = documentRules(options);
+  const changeable = Object.fromEntries(Object.entries(fields).filter(([name]) => !fixed.includes(name)));
+  const savable = { ...fields, ...Object.fromEntries(imported.map((name) => [name, kept[name]])) };
+  const item = { type: "object", props: { id: options.idFrom ? { ...id, optional: true } : id, ...partial(savable) } };
+  return {
+    create: define({
+      rest: "POST /",
+      http: { status: 201, location: `/api/v1/${options.name}/{id}` },
+      visibility: "published",
+      params: { id: { ...id, optional: true }, ...fields },
+      returns: document,
+      handler(this: Collection, ctx: Call) {
+        const { id: given, ...rest } = ctx.params;
+        const id = (given as string | undefined) ?? options.idFrom?.(rest) ?? newId(ctx);
+        return this.once(ctx, () => this.add(ctx, id, rest));
+      },
+    }),
+    get: define({
+      rest: "GET /:id",
+      visibility: "published",
+      params: { id },
+      returns: document,
+      handler(this: Collection, ctx: Call) {
+        const id = ctx.params.id as string;
+        const found = this.look(id) ?? this.demand(ctx, id);
+        return options.resolve?.(found as never, (other) => this.look(other)) ?? found;
+      },
+    }),
+    update: define({
+      rest: "PATCH /:id",
+      http: { ifMatch: "required" },
+      visibility: "published",
+      params: { id, ...partial(changeable) },
+      returns: document,
+      handler(this: Collection, ctx: Call) {
+        const { id, ...change } = ctx.params;
+        return this.once(ctx, () => this.change(ctx, this.demand(ctx, id as string), change));
+      },
+    }),
+    remove: define({
+      rest: "DELETE /:id",
+      visibility: "published",
+      params: { id },
+      returns: { id, version: "number|integer|min:1" },
+      handler(this: Collection, ctx: Call) {
+        const id = ctx.params.id as string;
+        return this.once(ctx, () => {
+          const found = this.adapter.documents.look(id);
+          return found?.removed ? { id, version: found.document.version } : this.drop(ctx, this.demand(ctx, id));
+        });
+      },
+    }),
+    list: define({
+      rest: "GET /",
+      visibility: "published",
+      params: {
+        ...pageParams(options.sorts),
+        ...(options.folded ? { search: { type: "string", min: 1, max: 100, optional: true } } : {}),
+        ...Object.fromEntries(filters.map((name) => [name, filterRule(fields[name])])),
+      },
+      returns: { items: { type: "array", items: { type: "object", props: document } }, next: { type: "string", optional: true } },
+      handler(this: Collection, ctx: Call) {
+        const { documents } = this.adapter;
+        checkSeen(this, ctx.params.seen as string | undefined);
+        return this.cached(keyOf(ctx), documents.last(), () => readPage(this, options, ctx.params));
+      },
+    }),
+    saveMany: define({
+      visibility: "public",
+      params: { items: { type: "array", max: MAX_SAVED, items: item } },
+      returns: { created: count, changed: count, unchanged: count, skipped: count },
+      handler(this: Collection, ctx: Call) {
+        return this.once(ctx, () => saveMany(this, options, ctx, ctx.params.items as Fields[]));
+      },
+    }),
+    commits: define({
+      visibility: "protected",
+      params: { after: "number|integer|min:0|convert|default:0", limit: "number|integer|min:1|max:1000|convert|default:500" },
+      returns: { commits: { type: "array", items: { type: "object" } }, end: count },
+      async handler(this: Collection, ctx: Call) {
+        const { documents } = this.adapter;
+        const commits = await documents.log(ctx.params.after as number, ctx.params.limit as number);
+        return { commits, end: documents.last() };
+      },
+    }),
+  };
+};
+
+interface Declared {
+  rest?: string;
+  http?: { status?: number; location?: string; ifMatch?: "required" };
+  visibility: "published" | "public" | "protected";
+  params: Rules;
+  returns: Rules;
+  handler: (this: Collection, ctx: Call) => unknown;
+}
+
+/** Like `action` of core, where params follow from options and have no types of their own. */
+const define = (declared: Declared): ActionSchema => ({
+  ...declared,
+  params: { $$strict: "remove", ...strict(declared.params) },
+  handler: declared.handler as unknown as ActionSchema["handler"],
+});
+
+/** Embedded, a list shows all that is in the file: what it lacks nobody acknowledged. */
+const checkSeen = ({ adapter }: Collection, seen: string | undefined) => {
+  if (!seen) return;
+  const [id, version] = seen.split("@") as [string, string];
+  if ((adapter.documents.look(id)?.document.version ?? 0) >= Number(version)) return;
+  throw new Unavailable("VIEW_BEHIND", `The list has not seen ${seen}`, { seen });
+};
+
+const readPage = ({ adapter }: Collection, options: CollectionOptions, params: Fields) => {
+  const {
+    limit,
+    after,
+    sort = options.sorts[0],
+    search,
+    ...rest
+  } = params as { limit: number; after?: string; sort?: string; search?: string };
+  const folded = options.folded && `_${options.folded}`;
+  const query: Record<string, unknown> = { ...options.listed };
+  for (const name of options.filters ?? []) if (name in rest) query[name] = (rest as Fields)[name];
+  if (search && folded) query[folded] = { $prefix: fold(search) };
+  const order = options.folded === sort.replace("-", "") ? sort.replace(options.folded, folded!) : sort;
+  const page = adapter.documents.page({ query, sort: [order], limit, after: after ? decodeCursor(after, sort) : undefined });
+  return { items: page.documents.map(shown), ...(page.next && { next: encodeCursor(page.next, sort) }) };
+};
+
+/** Each as a creation or a change. What was removed, or takes no changes, stays as it is: an import does not undo what people did. */
+const saveMany = (room: Collection, options: CollectionOptions, ctx: Call, items: Fields[]) => {
+  const counts = { created: 0, changed: 0, unchanged: 0, skipped: 0 };
+  for (const { id: given, ...rest } of items) {
+    const id = (given as string | undefined) ?? options.idFrom!(rest);
+    const found = room.adapter.documents.look(id);
+    if (!found) {
+      room.add(ctx, id, rest);
+      counts.created++;
+    } else if (found.removed || options.closed?.(found.document)) counts.skipped++;
+    else if (room.change(ctx, found.document, rest).version === found.document.version) counts.unchanged++;
+    else counts.changed++;
+  }
+  return counts;
+};
