@@ -50,8 +50,8 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       returns: document,
       handler(this: Collection, ctx: Call) {
         const id = ctx.params.id as string;
-        const found = this.look(id) ?? this.demand(ctx, id);
-        return options.resolve?.(found as never, (other) => this.look(other)) ?? found;
+        const found = this.look(id) ?? shown(this.demand(id));
+        return options.resolve?.(found, (other) => this.look(other)) ?? found;
       },
     }),
     update: define({
@@ -62,7 +62,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       returns: document,
       handler(this: Collection, ctx: Call) {
         const { id, ...change } = ctx.params;
-        return this.once(ctx, () => this.change(ctx, this.demand(ctx, id as string), change));
+        return this.once(ctx, () => this.change(ctx, this.demand(id as string, ctx.meta.ifVersion), change));
       },
     }),
     remove: define({
@@ -74,7 +74,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
         const id = ctx.params.id as string;
         return this.once(ctx, () => {
           const found = this.adapter.documents.look(id);
-          return found?.removed ? { id, version: found.document.version } : this.drop(ctx, this.demand(ctx, id));
+          return found?.removed ? { id, version: found.document.version } : this.drop(ctx, this.demand(id, ctx.meta.ifVersion));
         });
       },
     }),

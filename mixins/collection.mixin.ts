@@ -57,8 +57,8 @@ export interface Collection extends Idempotency, Cached {
   adapter: SqliteAdapter;
   /** Documents as others see them, frozen; undefined where there is none. */
   look(id: string): Shown | undefined;
-  /** Inside a write: the document, to be changed. Throws where there is none (404), where it was removed (410), and where `If-Match` names another version (412). */
-  demand(ctx: Call, id: string): Stored;
+  /** Inside a write: the document, to be changed. Throws where there is none (404), where it was removed (410), and where the version is not the one given (412). */
+  demand(id: string, version?: number): Stored;
   /** Inside a write: stores a new document. */
   add(ctx: Call, id: string, fields: Fields): Shown;
   /** Inside a write: stores what `change` makes of a document; null takes a field away. Stores nothing where nothing changes. */
@@ -103,14 +103,14 @@ export const collection = (options: CollectionOptions): ServiceSchema => {
         return found.document;
       },
 
-      demand(this: Collection, { meta }: Call, id: string): Stored {
+      demand(this: Collection, id: string, wanted?: number): Stored {
         const found = this.adapter.documents.look(id);
         if (!found) throw new Rejected("DOCUMENT_NOT_FOUND", `There is no ${options.entity.toLowerCase()} with this id`, 404, { id });
         if (found.removed)
           throw new Rejected("DOCUMENT_REMOVED", `The ${options.entity.toLowerCase()} with this id was removed`, 410, { id });
         const { version } = found.document;
-        if (meta.ifVersion !== undefined && meta.ifVersion !== version) {
-          throw new Rejected("VERSION_MISMATCH", `It is at version ${version}, not ${meta.ifVersion}`, 412, { version });
+        if (wanted !== undefined && wanted !== version) {
+          throw new Rejected("VERSION_MISMATCH", `It is at version ${version}, not ${wanted}`, 412, { version });
         }
         return found.document;
       },
