@@ -7,12 +7,13 @@ import { id, productId, warehouseId } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
 import { type Projecting, projection } from "../../mixins/projection.mixin.ts";
 import { newId } from "../../mixins/runtime/new-id.ts";
+import { subscriber } from "../../mixins/subscriber.mixin.ts";
 import { type Inventory, type Item, type Kind, runMany, runOne, streamOf } from "./inventory.batch.ts";
 import { issues, receipts, releases, reservations, returns, writeOffs } from "./inventory.kinds.ts";
 import { text } from "./inventory.lots.ts";
 import * as shapes from "./inventory.params.ts";
 import { free, stockModel } from "./inventory.stock.ts";
-import { carry } from "./inventory.transfer.ts";
+import { carry, transfer, transfers } from "./inventory.transfer.ts";
 import { type Place, places, toAnswer, toFullAnswer, toLedger } from "./inventory.views.ts";
 
 type Room = Inventory & Projecting;
@@ -39,7 +40,7 @@ const many = <P extends object, T extends Item>(params: P, kind: Kind<T>) =>
 export default {
   name: "inventory",
   version: 1,
-  mixins: [actor(stockModel), projection(places)],
+  mixins: [actor(stockModel), projection(places), subscriber(transfers)],
   actions: {
     list: action({
       rest: "GET /",
@@ -152,9 +153,18 @@ export default {
       returns: shapes.transfer,
       async handler(this: Room, ctx) {
         const { product, from = "main", to, quantity } = ctx.params;
-        const transfer = { id: ctx.params.id ?? newId(ctx), product, from, to, quantity };
-        const cost = await carry(this, ctx, transfer);
-        return { ...transfer, ...(cost !== undefined && { cost }) };
+        const wanted = { id: ctx.params.id ?? newId(ctx), product, from, to, quantity };
+        const cost = await transfer(this, ctx, wanted);
+        return { ...wanted, ...(cost !== undefined && { cost }) };
+      },
+    }),
+    carry: action({
+      visibility: "public",
+      params: { id, product: productId, from: warehouseId },
+      returns: {},
+      async handler(this: Room, ctx) {
+        await carry(this, ctx, ctx.params);
+        return {};
       },
     }),
     available: action({

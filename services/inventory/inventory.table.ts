@@ -47,7 +47,9 @@ export const entries = <T extends Entry>(table: Table<T>): readonly T[] => ("par
 const insert = <T extends Entry>(table: Table<T>, entry: T, hash: number, depth: number): Table<T> => {
   if ("parts" in table) {
     const at = part(hash, depth);
-    return branch(table.parts.with(at, insert(table.parts[at]!, entry, hash, depth + 1)));
+    const parts = table.parts.with(at, insert(table.parts[at]!, entry, hash, depth + 1));
+    const until = entry.until === undefined ? table.until : Math.min(entry.until, table.until ?? entry.until);
+    return until === undefined ? { parts } : { parts, until };
   }
   const at = table.findIndex(({ id }) => id === entry.id);
   if (at >= 0) return table.with(at, entry);
@@ -63,11 +65,9 @@ const take = <T extends Entry>(table: Table<T>, id: string, hash: number, depth:
   const at = part(hash, depth);
   const parts = table.parts.with(at, take(table.parts[at]!, id, hash, depth + 1));
   let left = 0;
-  for (const node of parts) {
-    if ("parts" in node) return branch(parts);
-    left += node.length;
-  }
-  return left > LEAF / 2 ? branch(parts) : entries({ parts });
+  for (const node of parts) left += "parts" in node ? LEAF : node.length;
+  if (left <= LEAF / 2) return entries({ parts });
+  return table.until === undefined ? { parts } : branch(parts);
 };
 
 const branch = <T extends Entry>(parts: readonly Table<T>[]): Branch<T> => {

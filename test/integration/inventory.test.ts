@@ -200,6 +200,23 @@ test("a transfer that stopped half-way is in transit, and goes on from there", a
   assert.deepEqual((await stockOf(product, "full")).lots.at(-1), { quantity: "3", cost: "2" });
 });
 
+test("what a process had sent when it died arrives all the same", async (t) => {
+  const products = Array.from({ length: 40 }, (_, n) => `sent${n}`);
+  await many("receive", ...products.map((product) => ({ id: "r", product, quantity: "9", cost: "1" })));
+  const node = await startProcess(t);
+  const ended = once(node.child, "exit");
+  for (const product of products) {
+    void node.call("transfer", { id: "t", product, to: "south", quantity: "4" }).then(() => node.child.kill("SIGKILL"));
+  }
+  await ended;
+  for (const product of products) {
+    let here = await stockOf(product);
+    while (here.inTransit !== "0") here = await stockOf(product);
+    const there = here.onHand === "9" ? "0" : (await stockOf(product, "south")).onHand;
+    assert.equal(Number(here.onHand) + Number(there), 9);
+  }
+});
+
 test("the ledger shows every movement once, page by page, and its sums are what is on hand and reserved", async () => {
   const product = "ledger";
   await call("receive", { id: "r", product, quantity: "20", cost: "1.25" });
