@@ -65,24 +65,24 @@ export const ownCommands: ReplCommand[] = [
     },
   },
   {
-    usage: "deadletters [subscriber]",
-    description: "List events that a subscriber gave up on; each holds back its stream for that subscriber",
-    async run({ broker, print }, [subscriber]) {
-      await eachPage(broker, "v1.events.deadLetters.list", subscriber ? { subscriber } : {}, print);
+    usage: "deadletters",
+    description: "List events that a follower gave up on; each holds back its stream for that follower",
+    async run({ broker, print }) {
+      await eachPage(broker, "v1.events.deadLetters.list", {}, print);
     },
   },
   {
-    usage: "replay <deadletter>",
-    description: "Give a dead letter to its subscriber again, and then what waits behind it",
-    async run({ broker, print }, [id]) {
-      print(await broker.call("v1.events.deadLetters.replay", { id }));
+    usage: "replay <follower> <source> <stream>",
+    description: "Give a dead letter to its follower again, and then what waits behind it",
+    async run({ broker, print }, [follower, source, stream]) {
+      print(await broker.call("v1.events.deadLetters.replay", { follower, source, stream }));
     },
   },
   {
-    usage: "discard <deadletter>",
+    usage: "discard <follower> <source> <stream>",
     description: "Skip a dead letter for good, and go on with what waits behind it",
-    async run({ broker, print }, [id]) {
-      print(await broker.call("v1.events.deadLetters.discard", { id }));
+    async run({ broker, print }, [follower, source, stream]) {
+      print(await broker.call("v1.events.deadLetters.discard", { follower, source, stream }));
     },
   },
 ];
