@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { Loggers, type LogLevels } from "moleculer";
 import pino from "pino";
+import type { Meta } from "../core/context.ts";
 import { config } from "./config.ts";
 
 /** In the course of which request something is done: it stands on every line that is logged meanwhile. */
@@ -12,14 +13,35 @@ export interface Course {
 
 export const courses = new AsyncLocalStorage<Course>();
 
+const out = pino.destination({ dest: 1, sync: false, maxLength: 16_777_216, maxWrite: 1_048_576 });
+const MOST_WAITING = 65_536;
+const LONGEST_WAIT = 200;
+let waiting: string[] = [];
+let size = 0;
+
 /**
- * Lines wait in memory until there are 16 KB of them or a fifth of a second is over, so that no request waits for a
- * slow reader of the log; a reader that falls back by 16 MB loses lines, not us our memory. What waits at the end is written then.
+ * Lines wait until there are 64 KB of them or a fifth of a second is over: a system call for each would cost a request
+ * more than all else that is done for it, and pino's own buffer measures all it holds at each line. A reader that falls
+ * back by 16 MB loses lines, not us our memory.
  */
-export const destination = pino.destination({ dest: 1, sync: false, minLength: 16_000, maxLength: 16_777_216, periodicFlush: 200 });
+export const lines = {
+  write(line: string): void {
+    waiting.push(line);
+    size += line.length;
+    if (size >= MOST_WAITING) this.flush();
+  },
+  flush(): void {
+    if (size === 0) return;
+    out.write(waiting.join(""));
+    waiting = [];
+    size = 0;
+  },
+};
+setInterval(() => lines.flush(), LONGEST_WAIT).unref();
 process.on("exit", () => {
   try {
-    destination.flushSync();
+    lines.flush();
+    out.flushSync();
   } catch {} // nobody reads any more: there is no one left to tell
 });
 
@@ -33,7 +55,7 @@ export const log = pino(
     mixin: () => ({ ...courses.getStore() }), // a copy: pino adds the line's own fields to it
     redact: { paths: secret.flatMap((name) => [name, `*.${name}`]), censor: "[hidden]" },
   },
-  destination,
+  lines,
 );
 
 /** The same lines for the broker and its services. Moleculer's own prose is for whoever debugs, so it counts as such. */
@@ -46,3 +68,16 @@ export class HouseLogger extends Loggers.Base<{ level?: LogLevels }> {
     };
   }
 }
+
+/** What is done for a call is done in the course of its request: also where the call comes from another node, or follows from an event. */
+export const callCourses: Middleware = {
+  name: "Courses",
+  localAction(next) {
+    const call = next as (ctx: Context) => Promise<unknown>;
+    return (ctx: Context<unknown, Meta>) => {
+      const requestId = ctx.requestID ?? ctx.id;
+      if (courses.getStore()?.requestId === requestId) return call(ctx);
+      return courses.run({ requestId, traceId: ctx.meta.traceId ?? requestId, user: ctx.meta.user?.id ?? "anonymous" }, call, ctx);
+    };
+  },
+};

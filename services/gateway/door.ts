@@ -1,14 +1,17 @@
-import type { IncomingMessage, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
 import { config } from "../../mixins/runtime/config.ts";
-import { destination, log } from "../../mixins/runtime/logger.ts";
+import { lines, log } from "../../mixins/runtime/logger.ts";
 import { ALLOWED_HEADERS, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { clientBehind, RateLimit } from "./limits.ts";
 import { Router } from "./router.ts";
 
 const PATIENCE = 30_000;
+const NOTICE = 150;
+const PATIENCE_AT_END = 8_000;
 
 /** What all requests share: where they go, who may send how many, and what is still open. */
 export class Door {
@@ -40,7 +43,17 @@ export class Door {
     exchange.begin();
   }
 
-  close() {
+  /**
+   * From now on every answer says that its connection ends with it, and readiness is denied. Whoever is about to send on a
+   * connection that he holds is given a moment to be told; then nothing new is taken, and what was taken is answered.
+   */
+  async close(server: Server): Promise<void> {
+    this.closing = true;
+    await delay(NOTICE);
+    const closed = new Promise((done) => server.close(done));
+    const late = setTimeout(() => server.closeAllConnections(), PATIENCE_AT_END);
+    await closed;
+    clearTimeout(late);
     clearInterval(this.#sweep);
   }
 
@@ -72,7 +85,7 @@ export class Door {
   done(exchange: Exchange, status: number, bytes: number, code?: string) {
     this.open.delete(exchange);
     this.answered.set(status, (this.answered.get(status) ?? 0) + 1);
-    if (log.isLevelEnabled("info")) destination.write(accessLine(exchange, status, bytes, code));
+    if (log.isLevelEnabled("info")) lines.write(accessLine(exchange, status, bytes, code));
   }
 
   #expire(before: number) {

@@ -14,6 +14,8 @@ import type { Route } from "./router.ts";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 const WORTH_COMPRESSING = 1_024;
+const ONLY_OURS =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 /** One request and its answer. */
 export class Exchange {
@@ -122,7 +124,8 @@ export class Exchange {
   /** A document that is no action's answer. */
   page(type: string, body: string, cache = "no-cache", status = 200) {
     const rendering = { body, bytes: Buffer.byteLength(body), etag: tagOf(body) };
-    this.#deliver(status, ["Content-Type", type, "ETag", rendering.etag, "Cache-Control", cache], rendering);
+    const headers = ["Content-Type", type, "ETag", rendering.etag, "Cache-Control", cache, "Content-Security-Policy", ONLY_OURS];
+    this.#deliver(status, headers, rendering);
   }
 
   #deliver(status: number, headers: string[], { body, bytes, etag }: Rendering) {
@@ -182,8 +185,7 @@ export class Exchange {
     const { req, res } = this;
     headers.push("X-Request-Id", this.course.requestId, "X-Content-Type-Options", "nosniff");
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes));
-    // What is not read of a body would be taken for the next request, and reading it all is what the limit is there to spare us.
-    if (this.#door.closing || status === 413 || (status >= 400 && !req.complete)) headers.push("Connection", "close");
+    if (this.#door.closing) headers.push("Connection", "close");
     this.#door.cors?.(req, headers);
     if (!res.destroyed) {
       res.writeHead(status, headers);
