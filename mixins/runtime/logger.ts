@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { Loggers, type LogLevels } from "moleculer";
+import { type Context, Loggers, type LogLevels, type Middleware } from "moleculer";
 import pino from "pino";
 import type { Meta } from "../core/context.ts";
 import { config } from "./config.ts";

@@ -106,7 +106,7 @@ export class Exchange {
       const rendering = render(answer);
       const headers = ["Content-Type", JSON_TYPE, "ETag", rendering.etag, "Cache-Control", cacheControl(route)];
       if (http.csv) headers.push("Vary", "Accept");
-      if (http.location) headers.push("Location", locationOf(http.location, answer));
+      if (route.location) headers.push("Location", route.location(answer));
       this.#deliver(status, headers, rendering);
     } catch (error) {
       this.fail(error);
@@ -196,7 +196,3 @@ export class Exchange {
 }
 
 const cacheControl = (route: Route) => route.http.cacheControl ?? (route.method === "GET" ? "private, no-cache" : "no-store");
-
-/** `/api/v1/deals/{id}`, with the answer's own id. */
-const locationOf = (template: string, answer: object): string =>
-  template.replace(/\{(\w+)\}/g, (_, field: string) => encodeURIComponent(String((answer as Record<string, unknown>)[field] ?? "")));

@@ -31,6 +31,7 @@ export interface Route {
   names: string[];
   rules: Record<string, Rule>;
   http: HttpOptions;
+  location?: (answer: object) => string;
   /** Whether its parameters come in a body; in the query otherwise. */
   takesBody: boolean;
   action?: PublishedAction;
@@ -66,7 +67,9 @@ export class Router {
       }
     }
     const takesBody = method === "POST" || method === "PUT" || method === "PATCH";
-    const route = { method, path, names, takesBody, rules: rulesOf(rest.action?.params), http: rest.action?.http ?? {}, ...rest };
+    const http = rest.action?.http ?? {};
+    const location = http.location ? locationOf(http.location) : undefined;
+    const route = { method, path, names, takesBody, rules: rulesOf(rest.action?.params), http, location, ...rest };
     at.routes.set(method, route);
     this.routes.push(route);
   }
@@ -95,4 +98,10 @@ const search = (at: Branch, method: string, path: string, from: number, values: 
   const by = search(at.any, method, path, end + 1, values);
   if (!by) values.pop();
   return by;
+};
+
+/** Fills `{id}` in `/api/v1/deals/{id}` with the answer's own. */
+const locationOf = (template: string) => {
+  const [, before = template, field = "", after = ""] = /^(.*)\{(\w+)\}(.*)$/.exec(template) ?? [];
+  return (answer: object) => before + encodeURIComponent(String((answer as Record<string, unknown>)[field] ?? "")) + after;
 };
