@@ -25,6 +25,8 @@ export interface Begun {
 export interface Coordinating {
   /** Runs the saga that an event has begun and answers how it ended; undefined where that takes longer than `patience` milliseconds. */
   pursue(ctx: Context<unknown, Meta>, begun: Begun, patience?: number): Promise<SagaState | undefined>;
+  /** Asks that the saga be undone. False where it has not begun, has ended, or cannot be stopped any more. */
+  stop(begun: Begun, reason: string): Promise<boolean>;
 }
 
 interface Parts {
@@ -75,6 +77,16 @@ export const coordinates = <E extends DomainEvent>(
         timer = setTimeout(() => resolve(undefined), patience);
       });
       return Promise.race([this.coordination!.runner.run(id, saga, input, origin), late]).finally(() => clearTimeout(timer));
+    },
+    stop(this: Holder, begun: Begun, reason: string) {
+      const stopped = this.coordination!.runner.cancel(begun.id, reason);
+      return stopped.then(
+        () => true,
+        (error) => {
+          if (error instanceof Rejected) return false;
+          throw error;
+        },
+      );
     },
   },
   actions: {

@@ -7,6 +7,8 @@ import type { ViewChange, ViewSpec, ViewStore } from "./storage/view-store.ts";
 /** A view, and how its documents follow from one room's events: each handler takes the stream's document so far and answers the next, or undefined to remove it. */
 export interface Projection<D, E extends DomainEvent> extends ViewSpec<D> {
   readonly source: string;
+  /** What of a document lists show; all of it where nothing is said. */
+  readonly show?: (document: D) => object;
   readonly on: {
     readonly [T in E["type"]]?: (document: D | undefined, event: Extract<E, { type: T }>, commit: Logged<E>) => D | undefined;
   };

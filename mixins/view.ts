@@ -113,7 +113,8 @@ export class View<D extends object> {
       limit: limit + 1,
     };
     const rows = this.#serving.store.find(query);
-    const items = rows.slice(0, limit).map(({ document }) => document);
+    const { show = (document: D) => document } = this.#spec;
+    const items = rows.slice(0, limit).map(({ document }) => show(document) as D);
     const last = rows[limit - 1];
     const page = freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.id) } : { items });
     this.#pages.set(key, { stamp, page });

@@ -1,0 +1,52 @@
+import { decimal, times, units } from "../../mixins/core/decimal.ts";
+import { freeze } from "../../mixins/core/freeze.ts";
+import type { Versioned } from "../../mixins/core/model.ts";
+import type { Deal, DealLine } from "./deals.domain.ts";
+
+const amountOf = ({ quantity, rate }: { quantity: string; rate: string }) => times(units(quantity), units(rate));
+const total = (lines: readonly { quantity: string; rate: string }[]) => lines.reduce((sum, line) => sum + amountOf(line), 0n);
+
+const shownLine = (line: DealLine) => {
+  const amount = amountOf(line);
+  const { id, product, warehouse, kind, quantity, rate, sources, cost } = line;
+  const priced = { id, product, warehouse, kind, quantity, rate, sources, amount: decimal(amount) };
+  return cost === undefined ? priced : { ...priced, cost, margin: decimal(amount - units(cost)) };
+};
+
+const show = (deal: Versioned<Deal>) => {
+  const { id, version, status, saleParty, country, currency, date, notes, fulfilling, cancelling, refused } = deal;
+  const amount = total(deal.lines);
+  const costed = deal.lines.length > 0 && deal.lines.every((line) => line.cost !== undefined);
+  const cost = deal.lines.reduce((sum, line) => sum + units(line.cost ?? "0"), 0n);
+  return freeze({
+    ...{ id, version, status: status as Exclude<Deal["status"], "none">, saleParty, country, currency, date, amount: decimal(amount) },
+    ...(costed && { cost: decimal(cost), margin: decimal(amount - cost) }),
+    lines: deal.lines.map(shownLine),
+    returns: deal.returns.map(({ id, date, lines, received, reason }) => ({
+      id,
+      date,
+      received,
+      amount: decimal(total(lines)),
+      ...(reason && { reason }),
+      lines,
+    })),
+    notes,
+    ...(fulfilling && { fulfilling }),
+    ...(cancelling !== undefined && { cancellation: cancelling }),
+    ...(refused && { refused }),
+  });
+};
+
+const kept = new WeakMap<Versioned<Deal>, ReturnType<typeof show>>();
+
+/** A deal with its amounts and margins, as the API answers it: the same object for the same state. */
+export const shown = (deal: Versioned<Deal>): ReturnType<typeof show> => {
+  let answer = kept.get(deal);
+  if (!answer) {
+    answer = show(deal);
+    kept.set(deal, answer);
+  }
+  return answer;
+};
+
+export const amountOfAll = (lines: readonly { quantity: string; rate: string }[]): string => decimal(total(lines));

@@ -1,0 +1,131 @@
+import type { Context } from "moleculer";
+import type { Meta } from "../../mixins/core/context.ts";
+import { decimal, units } from "../../mixins/core/decimal.ts";
+import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import { type Deal, fromStock, reservationOf } from "./deals.domain.ts";
+import type { Line, ReturnedLine } from "./deals.events.ts";
+
+type Call = Context<unknown, Meta>;
+
+/** What the inventory answers to one of many. */
+interface Answer {
+  id: string;
+  ok: boolean;
+  cost?: string;
+  available?: string;
+  reason?: string;
+}
+
+/** The caller's key and `If-Match` are about the deal, not about what it asks of others. */
+const OWN = { idempotencyKey: undefined, ifVersion: undefined };
+const SHOWN = 5; // lines that a refusal names
+
+const ask = async (ctx: Call, verb: string, items: object[]): Promise<Answer[]> => {
+  if (items.length === 0) return [];
+  const { items: answers } = await ctx.call<{ items: Answer[] }, { items: object[] }>(`v1.inventory.${verb}`, { items }, { meta: OWN });
+  return answers;
+};
+
+const goods = (id: string, deal: Deal) =>
+  deal.lines.flatMap((line) => {
+    const wanted = fromStock(line);
+    if (wanted === 0n) return [];
+    const { product, warehouse } = line;
+    return {
+      line,
+      item: { id: reservationOf(id, deal.attempt, line.id), product, warehouse, quantity: decimal(wanted), askedAt: deal.askedAt },
+    };
+  });
+
+/** Reserves what the lines want beyond their sources. Throws `STOCK_SHORT` where any of it cannot be had; some may be held then. */
+export const reserve = async (ctx: Call, id: string, deal: Deal): Promise<Record<string, string>> => {
+  const wanted = goods(id, deal);
+  const answers = await ask(
+    ctx,
+    "reserveMany",
+    wanted.map(({ item }) => item),
+  );
+  const short = wanted.filter((_, i) => !answers[i]!.ok);
+  if (short.length > 0) {
+    const told = short.slice(0, SHOWN).map(({ line, item }) => {
+      const { available, reason } = answers[wanted.findIndex((w) => w.line === line)]!;
+      return `line ${line.id} wants ${item.quantity} of ${line.product}, ${available === undefined ? reason : `${available} free`}`;
+    });
+    throw new Rejected("STOCK_SHORT", `${told.join("; ")}${short.length > SHOWN ? `; and ${short.length - SHOWN} more lines` : ""}`);
+  }
+  return costsOf(wanted, answers);
+};
+
+/** Gives back all that a confirmation holds, or may hold. */
+export const release = async (ctx: Call, id: string, deal: Deal): Promise<void> => {
+  const held = goods(id, deal).map(({ item: { quantity, ...item } }) => item);
+  requireAll(await ask(ctx, "releaseMany", held), "RELEASE_FAILED");
+};
+
+/** Lets the reserved goods leave, line by line; those that have left already are not sent twice. */
+export const issue = async (ctx: Call, id: string, deal: Deal): Promise<Record<string, string>> => {
+  const reserved = goods(id, deal);
+  const answers = await ask(
+    ctx,
+    "issueMany",
+    reserved.map(({ item: { id, product, warehouse } }) => ({ id, product, warehouse })),
+  );
+  requireAll(answers, "ISSUE_FAILED");
+  return costsOf(reserved, answers);
+};
+
+/** Puts what came back into stock. */
+export const takeBack = async (ctx: Call, id: string, back: { id: string; lines: readonly ReturnedLine[] }): Promise<void> => {
+  const items = back.lines
+    .filter(({ kind }) => kind === "goods")
+    .map(({ id: line, product, warehouse, quantity }) => ({ id: `${id}~r${back.id}~${line}`, product, warehouse, quantity }));
+  requireAll(await ask(ctx, "takeBackMany", items), "TAKE_BACK_FAILED");
+};
+
+/** The lines whose stock is short now, as far as the inventory can be asked. */
+export const shortage = async (ctx: Call, lines: readonly Line[]): Promise<{ line: string; product: string; available: string }[]> => {
+  const wanted = lines.flatMap((line) =>
+    fromStock(line) > 0n ? { line, item: { product: line.product, warehouse: line.warehouse } } : [],
+  );
+  if (wanted.length === 0) return [];
+  try {
+    const { items } = await ctx.call<{ items: { available: string }[] }, object>(
+      "v1.inventory.available",
+      { items: wanted.map(({ item }) => item) },
+      { meta: OWN },
+    );
+    return wanted.flatMap(({ line }, i) => {
+      const { available } = items[i]!;
+      return units(available) < fromStock(line) ? { line: line.id, product: line.product, available } : [];
+    });
+  } catch {
+    return []; // a hint: who cannot be asked says nothing
+  }
+};
+
+/** What each product is, where the caller did not say: as the products room has it, and goods where it cannot tell. */
+export const kindsOf = async (
+  ctx: Call,
+  lines: readonly { product: string; kind?: "goods" | "service" }[],
+): Promise<Map<string, "goods" | "service">> => {
+  const unsaid = [...new Set(lines.flatMap(({ product, kind }) => (kind ? [] : product)))];
+  if (unsaid.length === 0) return new Map();
+  try {
+    const { items } = await ctx.call<{ items: { id: string; kind: "goods" | "service" }[] }, object>(
+      "v1.products.kinds",
+      { ids: unsaid },
+      { meta: OWN },
+    );
+    return new Map(items.map(({ id, kind }) => [id, kind]));
+  } catch {
+    return new Map();
+  }
+};
+
+const costsOf = (wanted: { line: Line }[], answers: Answer[]) =>
+  Object.fromEntries(wanted.map(({ line }, i) => [line.id, answers[i]!.cost ?? "0"]));
+
+const requireAll = (answers: Answer[], code: string) => {
+  const failed = answers.find(({ ok }) => !ok);
+  if (failed) throw new Unavailable(code, `${failed.id}: ${failed.reason}`);
+};
