@@ -95,10 +95,11 @@ export const collectionActions = (options: CollectionOptions): Actions => {
     }),
     saveMany: define({
       visibility: "public",
-      params: { items: { type: "array", max: MAX_SAVED, items: item } },
+      /** `onlyNew`: what is there already stays as it is. */
+      params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
       returns: { created: count, changed: count, unchanged: count, skipped: count },
       handler(this: Collection, ctx: Call) {
-        return this.once(ctx, () => saveMany(this, options, ctx, ctx.params.items as Fields[]));
+        return this.once(ctx, () => saveMany(this, options, ctx, ctx.params as { items: Fields[]; onlyNew?: boolean }));
       },
     }),
     commits: define({
@@ -156,7 +157,7 @@ const readPage = ({ adapter }: Collection, options: CollectionOptions, params: F
 };
 
 /** Each as a creation or a change. What was removed, or takes no changes, stays as it is: an import does not undo what people did. */
-const saveMany = (room: Collection, options: CollectionOptions, ctx: Call, items: Fields[]) => {
+const saveMany = (room: Collection, options: CollectionOptions, ctx: Call, { items, onlyNew }: { items: Fields[]; onlyNew?: boolean }) => {
   const counts = { created: 0, changed: 0, unchanged: 0, skipped: 0 };
   for (const { id: given, ...rest } of items) {
     const id = (given as string | undefined) ?? options.idFrom!(rest);
@@ -164,7 +165,7 @@ const saveMany = (room: Collection, options: CollectionOptions, ctx: Call, items
     if (!found) {
       room.add(ctx, id, rest);
       counts.created++;
-    } else if (found.removed || options.closed?.(found.document)) counts.skipped++;
+    } else if (onlyNew || found.removed || options.closed?.(found.document)) counts.skipped++;
     else if (room.change(ctx, found.document, rest).version === found.document.version) counts.unchanged++;
     else counts.changed++;
   }

@@ -62,7 +62,7 @@ export class Plan {
       // What stands on lines without a price is often a remark ("check", "found"): it describes only what nothing else does.
       const texts = priced.size > 0 ? [...priced] : [...free].slice(-1);
       const description = texts.pop() ?? code;
-      return { id, code, description, descriptions: texts, unit: "piece", kind: goods ? ("goods" as const) : ("service" as const) };
+      return { id, code, description, descriptions: texts, unit: "pcs", kind: goods ? ("goods" as const) : ("service" as const) };
     });
   }
 

@@ -127,19 +127,20 @@ const openRooms = async ({ source, call, progress, signal }: Import, plan: Plan,
   const customers = plan.customers();
   const receipts = plan.receipts(source.digest());
   const calls = [
-    ...inMany(products).map((items) => ["v1.products.saveMany", items] as const),
-    ...inMany(customers).map((items) => ["v1.customers.saveMany", items] as const),
-    ...inMany(receipts).map((items) => ["v1.inventory.receiveMany", items] as const),
+    ...inMany(products).map((items) => ["v1.products.saveMany", { items }] as const),
+    // Their names are made up from numbers: whoever gave them better ones keeps those.
+    ...inMany(customers).map((items) => ["v1.customers.saveMany", { items, onlyNew: true }] as const),
+    ...inMany(receipts).map((items) => ["v1.inventory.receiveMany", { items }] as const),
   ];
   const window = new Window(4);
   let done = 0;
   progress.begin("opening", products.length + customers.length + receipts.length, "items");
   try {
-    for (const [action, items] of calls) {
+    for (const [action, params] of calls) {
       signal?.throwIfAborted();
       await window.run(async () => {
-        requireAll(await call(action, { items }));
-        done += items.length;
+        requireAll(await call(action, params));
+        done += params.items.length;
         progress.reach(done);
       });
     }
