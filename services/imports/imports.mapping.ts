@@ -203,13 +203,11 @@ export const toDeal = (lines: readonly Line[]): Deal => {
   };
 };
 
-/** The lines of an invoice that wrote stock off, as `v1.inventory.writeOffMany` takes them: each named by its place in the invoice. */
+/** Stock that was written off, as `v1.inventory.writeOffMany` takes it; each is named by its place among those of its invoice. */
 export const toWriteOffs = (lines: readonly Line[]) =>
-  lines.flatMap(({ kind, invoice, product, quantity, description, at }, i) =>
-    kind === "write-off"
-      ? [{ id: `${idOf(invoice)}~${i + 1}`, product, quantity, reason: description || "no reason given", occurredAt: at }]
-      : [],
-  );
+  lines.map(({ invoice, product, quantity, description, at }, i) => ({
+    ...{ id: `${idOf(invoice)}~${i + 1}`, product, quantity, reason: description || "no reason given", occurredAt: at },
+  }));
 
 /** What lines add to the revenue, in 10⁻⁸. */
 export const revenueOf = (lines: readonly Line[]): bigint =>

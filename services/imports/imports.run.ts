@@ -1,3 +1,4 @@
+import { Rejected } from "../../mixins/core/errors.ts";
 import { BadLine, type Line, lineReader, revenueOf, toDeal, toWriteOffs, UNKNOWN } from "./imports.mapping.ts";
 import { Plan } from "./imports.plan.ts";
 import type { Progress } from "./imports.progress.ts";
@@ -172,35 +173,49 @@ const bookInvoices = async (job: Import, plan: Plan, read: Read, outcome: Outcom
   progress.end();
 };
 
-/** What a room refuses is left out like a line that cannot be read, and told like one. */
-const book = async ({ call, reject }: Import, lines: readonly Line[], outcome: Outcome) => {
-  const refuse = (refused: readonly Line[], reason: string) => {
-    outcome.rejects += refused.length;
-    for (const { record } of refused) reject(record, reason);
-  };
-  const dealt = lines.filter(({ kind }) => kind !== "write-off");
+const book = async (job: Import, lines: readonly Line[], outcome: Outcome) => {
   const written = lines.filter(({ kind }) => kind === "write-off");
-  if (dealt.length > 0) {
-    const { kind, at } = dealt[0]!;
-    try {
-      const deal = await call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(dealt), at);
-      const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
-      booked.count++;
-      booked.amount += revenueOf(dealt);
-      if (deal) outcome.seen = deal as Outcome["seen"];
-    } catch (error) {
-      if (!isRefusal(error)) throw error;
-      refuse(dealt, `${error.type ?? "REFUSED"}: ${error.message}`);
-    }
-  }
-  if (written.length > 0) {
-    const answers = ((await call("v1.inventory.writeOffMany", { items: toWriteOffs(lines) })) as Answers | undefined)?.items ?? [];
-    for (const [i, line] of written.entries()) {
-      if (answers[i]?.ok === false) refuse([line], answers[i].reason ?? "REFUSED");
-      else outcome.writeOffs++;
-    }
+  if (written.length < lines.length)
+    await bookDeal(job, written.length > 0 ? lines.filter((line) => !written.includes(line)) : lines, outcome);
+  if (written.length > 0) await writeOff(job, written, outcome);
+};
+
+const bookDeal = async (job: Import, lines: readonly Line[], outcome: Outcome) => {
+  const { kind, at } = lines[0]!;
+  try {
+    const deal = (await job.call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(lines), at)) as Booked | undefined;
+    if (deal?.refused) throw new Rejected(deal.refused.code, deal.refused.reason);
+    const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
+    booked.count++;
+    booked.amount += revenueOf(lines);
+    outcome.seen = deal;
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    for (const line of lines) leaveOut(job, line, `${error.type ?? "REFUSED"}: ${error.message}`, outcome);
   }
 };
+
+const writeOff = async (job: Import, lines: readonly Line[], outcome: Outcome) => {
+  const answer = (await job.call("v1.inventory.writeOffMany", { items: toWriteOffs(lines) })) as Answers | undefined;
+  for (const [i, line] of lines.entries()) {
+    const { ok, reason } = answer?.items?.[i] ?? { ok: true };
+    if (ok) outcome.writeOffs++;
+    else leaveOut(job, line, reason ?? "REFUSED", outcome);
+  }
+};
+
+/** What a room refuses is left out like a line that cannot be read, and told like one. */
+const leaveOut = ({ reject }: Import, { record }: Line, reason: string, outcome: Outcome) => {
+  outcome.rejects++;
+  reject(record, reason);
+};
+
+/** A deal as far as its booking is answered; `refused` where it was left open, and why. */
+interface Booked {
+  id: string;
+  version: number;
+  refused?: { code: string; reason: string };
+}
 
 /** Of a call that takes many: each item is answered, and a refused one stops no other. */
 interface Answers {
