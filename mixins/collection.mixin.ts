@@ -85,6 +85,7 @@ const bare = {
  */
 export const collection = (options: CollectionOptions): ServiceSchema => {
   const check = checker({ ...options.fields, ...options.kept });
+  const grammar = new RegExp((options.id ?? anyId).pattern);
   return {
     name: options.name,
     version: 1,
@@ -116,8 +117,7 @@ export const collection = (options: CollectionOptions): ServiceSchema => {
       },
 
       add(this: Collection, ctx: Call, id: string, fields: Fields): Shown {
-        if (!new RegExp((options.id ?? anyId).pattern).test(id))
-          throw new Rejected("ID_UNFIT", `No id can be made of this: ${id}`, 422, { id });
+        if (!grammar.test(id)) throw new Rejected("ID_UNFIT", `No id can be made of this: ${id}`, 422, { id });
         refuseTaken(this.adapter.documents, id);
         const now = new Date().toISOString();
         const document = complete(options, check, { _id: id }, fields, undefined);

@@ -67,7 +67,7 @@ export class SqliteDocuments implements DocumentLog {
       ) STRICT;
       CREATE INDEX IF NOT EXISTS collection_removed ON collection (removed) WHERE removed IS NOT NULL`);
     this.#indexes = new SqliteIndexes(db);
-    this.#row = db.prepare("SELECT body, removed FROM collection WHERE id = ?");
+    this.#row = db.prepare("SELECT body, removed, change ->> 'occurredAt' AS occurred FROM collection WHERE id = ?");
     this.#position = db.prepare("SELECT position FROM collection WHERE id = ?");
     this.#end = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'collection'");
     this.#insert = db.prepare("INSERT OR REPLACE INTO collection (id, body, change, removed) VALUES (?, ?, ?, ?)");
@@ -87,9 +87,9 @@ export class SqliteDocuments implements DocumentLog {
   }
 
   /** The document, or its tombstone (`{ _id, version }`, `removed`). */
-  look(id: string): { document: Stored; removed: boolean } | undefined {
+  look(id: string): { document: Stored; removed: boolean; occurredAt: number } | undefined {
     const row = this.#row.get(id);
-    return row && { document: JSON.parse(row.body as string), removed: row.removed !== null };
+    return row && { document: JSON.parse(row.body as string), removed: row.removed !== null, occurredAt: row.occurred as number };
   }
 
   get(id: string): Stored | undefined {
@@ -112,17 +112,17 @@ export class SqliteDocuments implements DocumentLog {
     const before = this.look(document._id);
     const stored = { ...document, version: (before?.document.version ?? 0) + 1 };
     this.#indexes.keep(before && !before.removed ? before.document : undefined, stored);
-    this.#insert.run(stored._id, JSON.stringify(stored), JSON.stringify(change), null);
+    this.#insert.run(stored._id, JSON.stringify(stored), inTime(change, before?.occurredAt), null);
     return stored;
   }
 
   /** Leaves a tombstone, with the next version. Answers with it. */
   remove(id: string, change: Change): Stored | undefined {
-    const before = this.get(id);
-    if (!before) return undefined;
-    this.#indexes.keep(before, undefined);
-    const tombstone = { _id: id, version: before.version + 1 };
-    this.#insert.run(id, JSON.stringify(tombstone), JSON.stringify(change), change.at);
+    const before = this.look(id);
+    if (!before || before.removed) return undefined;
+    this.#indexes.keep(before.document, undefined);
+    const tombstone = { _id: id, version: before.document.version + 1 };
+    this.#insert.run(id, JSON.stringify(tombstone), inTime(change, before.occurredAt), change.at);
     this.#sweep.run(change.at - TOMBSTONES_FOR);
     return tombstone;
   }
@@ -218,6 +218,9 @@ export class SqliteDocuments implements DocumentLog {
     }
   }
 }
+
+/** The change as stored. What comes after a document's last change did not happen before it. */
+const inTime = (change: Change, last = 0): string => JSON.stringify({ ...change, occurredAt: Math.max(change.occurredAt, last) });
 
 const byId = (order: readonly Sort[]) => order.length === 1;
 

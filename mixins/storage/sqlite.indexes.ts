@@ -31,6 +31,7 @@ export class SqliteIndexes {
   readonly #several;
   readonly #up;
   readonly #down;
+  readonly #known = new Map<string, Index>();
 
   constructor(db: DatabaseSync) {
     db.exec(`
@@ -52,12 +53,15 @@ export class SqliteIndexes {
 
   /** As declared in the file now: some microseconds, and never out of date. */
   all(): Index[] {
-    return this.#all.all().map((row) => ({
-      number: row.number as number,
-      fields: JSON.parse(row.fields as string),
-      unique: row.is_unique === 1,
-      several: JSON.parse(row.several as string),
-    }));
+    return this.#all.all().map((row) => {
+      const text = `${row.number} ${row.fields} ${row.is_unique} ${row.several}`;
+      const known = this.#known.get(text);
+      if (known) return known;
+      const [fields, several] = [JSON.parse(row.fields as string), JSON.parse(row.several as string)];
+      const index = { number: row.number as number, fields, unique: row.is_unique === 1, several };
+      this.#known.set(text, index);
+      return index;
+    });
   }
 
   /** Inside a write: takes up what is declared and not yet there, with the keys of the documents that are. */
