@@ -5,14 +5,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
-import { afterEach, beforeEach, test } from "node:test";
+import { after, afterEach, beforeEach, test } from "node:test";
 import type { Answer } from "./collection.child.ts";
 
 let dir: string;
 let children: ChildProcess[] = [];
+const ours = mkdtempSync(join(tmpdir(), "banyan-crash-"));
+process.env.DATA_DIR = ours;
+const { startNotes } = await import("./collection.child.ts");
+const { SqliteFile } = await import("./storage/sqlite.file.ts");
+const { SqliteDocuments } = await import("./storage/sqlite.documents.ts");
+
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "banyan-crash-"));
 });
+after(() => rmSync(ours, { recursive: true }));
 afterEach(() => {
   for (const child of children) child.kill("SIGKILL");
   children = [];
@@ -20,9 +27,9 @@ afterEach(() => {
 });
 
 /** A process that is ready to write notes, and what it says that it was answered. */
-const start = async (from: number, to: number, atOnce: number) => {
+const start = async (from: number, to: number, atOnce: number, on = dir) => {
   const child = spawn(process.execPath, [join(import.meta.dirname, "collection.child.ts"), `${from}`, `${to}`, `${atOnce}`], {
-    env: { ...process.env, DATA_DIR: dir },
+    env: { ...process.env, DATA_DIR: on },
     stdio: ["pipe", "pipe", "inherit"],
   });
   children.push(child);
@@ -88,11 +95,22 @@ test("three processes are given the same keys at once: each key has one effect a
   assert.ok(documents.every(({ version }) => version === 2));
 });
 
+test("what another process was acknowledged is read here at once, also by who had read it before", async () => {
+  const broker = await startNotes();
+  const child = await start(0, 40, 1, ours);
+  child.go();
+  for (let n = 0; n < 40; n++) {
+    const { updated } = (await child.read(n + 1))[n]!;
+    const found = (await broker.call("v1.notes.get", { id: updated.id })) as Answer["updated"];
+    assert.ok(found.version === 2 && found.stars === n + 1);
+    const list = (await broker.call("v1.notes.list", { search: `note ${n}`, limit: 200 })) as { items: Answer["updated"][] };
+    assert.ok(list.items.some(({ id, version }) => id === updated.id && version === 2));
+  }
+  await broker.stop();
+});
+
 /** What a process that starts now finds. */
 const stored = async () => {
-  process.env.DATA_DIR = dir;
-  const { SqliteFile } = await import("./storage/sqlite.file.ts");
-  const { SqliteDocuments } = await import("./storage/sqlite.documents.ts");
   const documents = new SqliteDocuments(SqliteFile.open("notes", dir));
   const commits = await documents.log(0, 10_000);
   await documents.close();

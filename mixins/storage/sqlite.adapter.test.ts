@@ -150,3 +150,102 @@ test("an order and its pages are MongoDB's, with indexes and without", async () 
     { numRuns: 150 },
   );
 });
+
+test("where mingo differs, the meaning is MongoDB's", async () => {
+  await fill([
+    { _id: "objects", n: [{ x: 1 }, {}] },
+    { _id: "numbers", n: [1, 2] },
+    { _id: "empty", n: [] },
+    { _id: "order", n: { x: 1, y: 2 } },
+    { _id: "whole", tags: ["a", "b"] },
+    { _id: "nested", tags: [["a", "b"], "c"] },
+  ]);
+  const among = ["objects", "numbers", "empty"];
+  const found = async (query: Record<string, unknown>) => {
+    const [one, two] = await Promise.all([plain, indexed].map(async (adapter) => ids(await adapter.find({ query })).sort()));
+    assert.deepEqual(one, two);
+    return one;
+  };
+  assert.deepEqual(await found({ "n.x": null, _id: { $in: among } }), ["objects"]); // one of its objects has no x; numbers have no fields to lack
+  assert.deepEqual(await found({ "n.x": { $exists: false }, _id: { $in: among } }), ["empty", "numbers"]);
+  assert.deepEqual(await found({ n: { y: 2, x: 1 } }), []); // an object is the same only with its fields in the same order
+  assert.deepEqual(await found({ n: { x: 1, y: 2 } }), ["order"]);
+  assert.deepEqual(await found({ tags: { $in: [["a", "b"], 7] } }), ["nested", "whole"]);
+  assert.deepEqual(await found({ n: { $in: [[]] } }), ["empty"]);
+});
+
+test("an array is sorted by its least element, downwards by its greatest, an empty one before null", async () => {
+  await fill([
+    { _id: "1to9", a: [9, 1] },
+    { _id: "5", a: 5 },
+    { _id: "4to6", a: [4, 6] },
+    { _id: "none" },
+    { _id: "null", a: null },
+    { _id: "empty", a: [] },
+  ]);
+  for (const adapter of [plain, indexed]) {
+    assert.deepEqual(ids(await adapter.find({ sort: ["a"] })), ["empty", "none", "null", "1to9", "4to6", "5"]);
+    assert.deepEqual(ids(await adapter.find({ sort: ["-a"] })), ["1to9", "4to6", "5", "null", "none", "empty"]);
+  }
+});
+
+test("what a query cannot mean here is refused, not guessed", async () => {
+  const refused: Record<string, unknown>[] = [
+    { a: { $regex: "^a" } },
+    { a: /^a/ },
+    { a: new Date() },
+    { a: undefined },
+    { a: { $gt: null } },
+    { a: { $lt: [1] } },
+    { a: { $in: 1 } },
+    { a: { $exists: 1 } },
+    { a: { $prefix: 1 } },
+    { a: { $eq: 1, b: 2 } },
+    { a: { b: { $gt: 1 } } },
+    { "tags.0": "a" },
+    { "a..b": 1 },
+    { "__proto__.a": 1 },
+    { $nor: [{ a: 1 }] },
+    { $where: "1" },
+    { $or: [] },
+    { $and: { a: 1 } },
+  ];
+  for (const query of refused) await assert.rejects(plain.find({ query }), { type: "QUERY_REFUSED", code: 400 }, JSON.stringify(query));
+  await assert.rejects(plain.find({ search: "a" }), { type: "QUERY_REFUSED" });
+  await assert.rejects(plain.updateMany({}, { $inc: { a: 1 } } as object), { type: "QUERY_REFUSED" });
+});
+
+test("what moleculer-db asks of an adapter, it does", async () => {
+  await fill([]);
+  const one = await plain.insert({ a: 1 });
+  assert.equal(one.version, 1);
+  await assert.rejects(plain.insert({ _id: one._id }), { type: "DOCUMENT_EXISTS", code: 409 });
+  const many = await plain.insertMany([
+    { _id: "x", a: 2 },
+    { _id: "y", a: 3 },
+  ]);
+  assert.deepEqual(ids(await plain.findByIds(["y", "nobody", "x"])), ["y", "x"]);
+  await assert.rejects(plain.insertMany([{ _id: "z" }, { _id: "x" }]), { type: "DOCUMENT_EXISTS" });
+  assert.equal(await plain.findById("z"), undefined);
+  assert.equal(await plain.updateMany({ a: { $gte: 2 } }, { $set: { b: 1 }, $unset: { a: 1 } }), 2);
+  assert.deepEqual(await plain.findOne({ b: 1 }), { _id: "x", b: 1, version: 2 });
+  assert.equal((await plain.updateById("y", { $set: { a: 9 } }))?.version, 3);
+  assert.equal(await plain.updateById("nobody", { $set: { a: 9 } }), undefined);
+  assert.equal((await plain.removeById("y"))?.a, 9);
+  await assert.rejects(plain.insert({ _id: "y" }), { type: "DOCUMENT_REMOVED", code: 410 });
+  assert.equal(await plain.clear(), 2);
+  assert.equal(await plain.count(), 0);
+  assert.deepEqual(plain.afterRetrieveTransformID({ ...many[0] }, "id"), { id: "x", a: 2, version: 1 });
+  assert.deepEqual(plain.beforeSaveTransformID({ id: "x", a: 2 }, "id"), { _id: "x", a: 2 });
+});
+
+test("an index that a newer version declares is there for the documents of the older one, and kept by it", async () => {
+  const older = await adapterOf("grown", { indexes: [{ fields: ["a"] }] });
+  await older.insertMany([{ _id: "1", code: "x" }, { _id: "2", code: "y" }, { _id: "3" }, { _id: "4" }]);
+  const newer = await adapterOf("grown", { indexes: [{ fields: ["code"], unique: true }] });
+  await older.insert({ _id: "5", code: "z" });
+  await assert.rejects(older.insert({ _id: "6", code: "x" }), { type: "VALUE_TAKEN", code: 409 });
+  assert.deepEqual(ids(newer.documents.page({ sort: ["code"], limit: 9 }).documents), ["3", "4", "1", "2", "5"]);
+  await older.updateById("1", { $set: { code: "y2" } });
+  await older.insert({ _id: "6", code: "x" });
+});
