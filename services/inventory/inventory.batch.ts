@@ -1,3 +1,4 @@
+import { setImmediate as breathe } from "node:timers/promises";
 import type { Context } from "moleculer";
 import type { Actor } from "../../mixins/actor.mixin.ts";
 import type { Meta } from "../../mixins/core/context.ts";
@@ -87,7 +88,7 @@ const settleRun = async <T extends Item>(room: Inventory, ctx: Call, stream: str
     const item = run[i]!;
     let outcome = first;
     while ("unsure" in outcome) {
-      const recalled = { generation: outcome.unsure, settled: settledIn(await record(room, stream), item.id, item.pick) };
+      const recalled = { generation: outcome.unsure, settled: settledIn(await record(room, stream, item.id), item.id, item.pick) };
       outcome = (await commit(room, ctx, stream, kind, [item], recalled))[0]!;
     }
     results.push(outcome);
@@ -121,14 +122,14 @@ const commit = async <T extends Item>(
   return outcomes ?? [{ ok: true, cost: recall(stock.settled, key!)?.cost }]; // the store knows the key: it came before
 };
 
-/** Every event of a stream. It takes as long as the stream is, and is asked only for what a busy stock has forgotten. */
-const record = async (room: Inventory, stream: string): Promise<StockEvent[]> => {
+/** What the stream's record has under an id. It takes as long as the stream is, and is asked only for what a busy stock has forgotten. */
+const record = async (room: Inventory, stream: string, id: string): Promise<StockEvent[]> => {
   const events: StockEvent[] = [];
-  for (let after = 0; ; ) {
+  for (let after = 0; ; await breathe()) {
     const commits = await room.history(stream, after);
     const last = commits.at(-1);
     if (!last) return events;
-    for (const commit of commits) events.push(...commit.events);
+    for (const commit of commits) events.push(...commit.events.filter((event) => event.id === id));
     after = last.version;
   }
 };

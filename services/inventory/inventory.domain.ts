@@ -5,12 +5,11 @@ import { mayHaveForgotten, type Recalled, recall, type Settled } from "./invento
 import { type Stock, stockModel } from "./inventory.stock.ts";
 import { due, find } from "./inventory.table.ts";
 
-/** What the record says of a reservation that the memory may have forgotten, and of one pick of it. */
+/** What a reservation's own events say of it, and of one pick of it. */
 export const settledIn = (events: Iterable<StockEvent>, id: string, pick?: string): Settled[] => {
   const found: Settled[] = [];
   let open = 0;
   for (const event of events) {
-    if (event.id !== id) continue;
     if (event.type === "GoodsReserved") open = scaled(event.quantity);
     if (event.type === "ReservationReleased") found.push({ id, outcome: "released" });
     if (event.type === "ReservationExpired") found.push({ id, outcome: "expired" });
@@ -91,21 +90,23 @@ export interface Issuing {
   /** All that is still reserved where it is not given; a part needs a `pick` id of its own, and leaves the rest reserved. */
   quantity?: string;
   pick?: string;
+  /** What the reservation was asked with. */
+  askedAt?: number;
   recalled?: Recalled;
 }
 
 /** The goods of a reservation leave. Answers their FIFO cost. */
-export function issue({ id, quantity, pick, recalled }: Issuing): Request {
+export function issue({ id, quantity, pick, askedAt, recalled }: Issuing): Request {
   return ({ reservations, settled, lots }) => {
     const picked = pick && recall(settled, `pick:${pick}`, recalled);
     if (picked) return { events: [], cost: picked.cost };
-    if (pick && mayHaveForgotten(settled, undefined, recalled)) return UNSURE;
     const live = find(reservations, id);
+    if (pick && live && mayHaveForgotten(settled, live.askedAt, recalled)) return UNSURE;
     if (!live) {
       const before = recall(settled, id, recalled);
       if (before?.outcome === "issued" && !pick) return { events: [], cost: before.cost };
       if (before) throw spent(before.outcome);
-      if (mayHaveForgotten(settled, undefined, recalled)) return UNSURE;
+      if (mayHaveForgotten(settled, askedAt, recalled)) return UNSURE;
       throw new Rejected("RESERVATION_NOT_FOUND", "There is no such reservation", 404);
     }
     const wanted = quantity === undefined ? live.quantity : positive(quantity);

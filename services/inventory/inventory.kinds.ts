@@ -25,5 +25,5 @@ export const releases: Kind<Items<typeof releasing>> = {
   request: ({ id, askedAt }, now, recalled) => release({ id, askedAt, recalled }, now),
 };
 export const issues: Kind<Items<typeof issuing>> = {
-  request: ({ id, quantity, pick }, _now, recalled) => issue({ id, quantity, pick, recalled }),
+  request: ({ id, quantity, pick, askedAt }, _now, recalled) => issue({ id, quantity, pick, askedAt, recalled }),
 };

@@ -20,7 +20,7 @@ export const receiving = items({ ...item, quantity, cost: optionalQuantity });
 export const writingOff = items({ ...item, quantity, reason });
 export const reserving = items({ ...item, quantity, until: moment, askedAt: moment });
 export const releasing = items({ ...item, askedAt: moment });
-export const issuing = items({ ...item, quantity: optionalQuantity, pick: optionalId });
+export const issuing = items({ ...item, quantity: optionalQuantity, pick: optionalId, askedAt: moment });
 export const takingBack = items({ ...item, quantity, cost: optionalQuantity });
 export const asking = items(stock);
 

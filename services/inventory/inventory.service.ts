@@ -139,7 +139,7 @@ export default {
     pick: action({
       rest: "POST /:product/reservations/:id/pick",
       visibility: "published",
-      params: { id, ...shapes.stock, quantity: shapes.optionalQuantity, pick: shapes.optionalId },
+      params: { id, ...shapes.stock, quantity: shapes.optionalQuantity, pick: shapes.optionalId, askedAt: shapes.moment },
       returns: shapes.moved,
       handler(this: Room, ctx) {
         return move(this, ctx, issues, ctx.params);
