@@ -59,7 +59,7 @@ export const ownCommands: ReplCommand[] = [
   },
   {
     usage: "sagas [status]",
-    description: "List sagas, for instance those that are still running",
+    description: "List sagas: those still running, or undoing, completed, undone",
     async run({ broker, print }, [status]) {
       await eachPage(broker, "v1.sagas.list", status ? { status } : {}, print);
     },
@@ -72,17 +72,17 @@ export const ownCommands: ReplCommand[] = [
     },
   },
   {
-    usage: "replay <follower> <source> <stream>",
+    usage: "replay <room> <follower> <source> <stream>",
     description: "Give a dead letter to its follower again, and then what waits behind it",
-    async run({ broker, print }, [follower, source, stream]) {
-      print(await broker.call("v1.events.deadLetters.replay", { follower, source, stream }));
+    async run({ broker, print }, [room, follower, source, stream]) {
+      print(await broker.call("v1.events.deadLetters.replay", { room, follower, source, stream }));
     },
   },
   {
-    usage: "discard <follower> <source> <stream>",
+    usage: "discard <room> <follower> <source> <stream>",
     description: "Skip a dead letter for good, and go on with what waits behind it",
-    async run({ broker, print }, [follower, source, stream]) {
-      print(await broker.call("v1.events.deadLetters.discard", { follower, source, stream }));
+    async run({ broker, print }, [room, follower, source, stream]) {
+      print(await broker.call("v1.events.deadLetters.discard", { room, follower, source, stream }));
     },
   },
 ];

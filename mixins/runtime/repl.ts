@@ -6,7 +6,7 @@ import { exitFor, Refused } from "./refused.ts";
 import { type Desk, ownCommands, type ReplCommand, scriptCommands } from "./repl.commands.ts";
 import { fit, split, words } from "./repl.params.ts";
 
-const listed = (commands: ReplCommand[]) => commands.map(({ usage, description }) => `  ${usage.padEnd(37)} ${description}`).join("\n");
+const listed = (commands: ReplCommand[]) => commands.map(({ usage, description }) => `  ${usage.padEnd(44)} ${description}`).join("\n");
 const USAGE = `Usage: npm run repl [-- -c "COMMAND" …]
 
 Opens a prompt on DATA_DIR, beside a system that runs there or without one: it runs all rooms but the gateway itself.
