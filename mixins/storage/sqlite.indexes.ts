@@ -106,7 +106,7 @@ export class SqliteIndexes {
     for (const key of now) {
       if (old.includes(key)) continue;
       if (index.unique && !key.startsWith(MISSING) && this.#holder.get(index.number, key, id)) {
-        throw new Rejected("VALUE_TAKEN", `Another one has this ${index.fields.join(" and ")}`, 409, { fields: index.fields });
+        throw new Rejected("VALUE_TAKEN", `Another one has this ${index.fields.join(" and ")}`, 409, { id, fields: index.fields });
       }
       this.#add.run(index.number, key, id);
     }

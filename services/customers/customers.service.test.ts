@@ -103,3 +103,12 @@ test("two doubles merged into each other at once: one of them stands", async () 
   );
   assert.equal((await call("get", { id: "x" })).mergedInto, "y");
 });
+
+test("names made up by an import do not take the place of better ones", async () => {
+  const items = [
+    { id: "acme", name: "Customer 1" },
+    { id: "12345", name: "Customer 12345" },
+  ];
+  assert.deepEqual(await call("saveMany", { items, onlyNew: true }), { created: 1, changed: 0, unchanged: 1, skipped: 0 });
+  assert.equal((await call("get", { id: "acme" })).name, "Acme Ltd");
+});
