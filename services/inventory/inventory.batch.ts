@@ -43,11 +43,18 @@ export const streamOf = (product: string, warehouse: string = MAIN): string => `
 export const runMany = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, items: readonly T[]): Promise<Answer[]> =>
   (await settle(room, ctx, kind, items)).map((done, n) => toAnswer(items[n]!.id, done));
 
-/** One item; throws what refuses it. */
-export const runOne = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, item: T): Promise<string | undefined> => {
-  const [done] = await settle(room, ctx, kind, [item]);
-  if (!done!.ok) throw done!.refusal;
-  return done!.cost;
+/** One item; throws what refuses it. Answers the cost of what moved, and the version of its stock that has it. */
+export const runOne = async <T extends Item>(
+  room: Inventory,
+  ctx: Call,
+  kind: Kind<T>,
+  item: T,
+): Promise<{ cost?: string; version: number }> => {
+  const stream = streamOf(item.product, item.warehouse);
+  const { results, version } = await settleRun(room, within(ctx), stream, kind, [item]);
+  const [done] = results as [Done];
+  if (!done.ok) throw done.refusal;
+  return { cost: done.cost, version };
 };
 
 const settle = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, items: readonly T[]): Promise<Done[]> => {
@@ -66,7 +73,8 @@ const settle = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>,
         const to = kind.key ? from + 1 : sameTime(items, mine, from);
         const run = mine.slice(from, to);
         const wanted = run.map((n) => items[n]!);
-        for (const [i, done] of (await settleRun(room, call, stream, kind, wanted)).entries()) results[run[i]!] = done;
+        const decided = await settleRun(room, call, stream, kind, wanted);
+        for (const [i, done] of decided.results.entries()) results[run[i]!] = done;
         from = to;
       }
     }),
@@ -81,19 +89,20 @@ const sameTime = (items: readonly Item[], mine: readonly number[], from: number)
 };
 
 /** One commit on one stock, and then, one by one, what its memory was not sure of. */
-const settleRun = async <T extends Item>(room: Inventory, ctx: Call, stream: string, kind: Kind<T>, run: readonly T[]): Promise<Done[]> => {
-  const outcomes = await commit(room, ctx, stream, kind, run);
+const settleRun = async <T extends Item>(room: Inventory, ctx: Call, stream: string, kind: Kind<T>, run: readonly T[]) => {
+  let { outcomes, version } = await commit(room, ctx, stream, kind, run);
   const results: Done[] = [];
   for (const [i, first] of outcomes.entries()) {
     const item = run[i]!;
     let outcome = first;
     while ("unsure" in outcome) {
       const recalled = { generation: outcome.unsure, settled: settledIn(await record(room, stream, item.id), item.id, item.pick) };
-      outcome = (await commit(room, ctx, stream, kind, [item], recalled))[0]!;
+      ({ outcomes, version } = await commit(room, ctx, stream, kind, [item], recalled));
+      outcome = outcomes[0]!;
     }
     results.push(outcome);
   }
-  return results;
+  return { results, version };
 };
 
 const commit = async <T extends Item>(
@@ -103,23 +112,24 @@ const commit = async <T extends Item>(
   kind: Kind<T>,
   run: readonly T[],
   recalled?: Recalled,
-): Promise<Outcome[]> => {
+): Promise<{ outcomes: readonly Outcome[]; version: number }> => {
   const [{ occurredAt }] = run as [T];
   const key = kind.key?.(run[0]!) ?? null;
-  let outcomes: Outcome[] | undefined;
-  const stock = await room.act(
+  let outcomes: readonly Outcome[] = [{ ok: true }]; // where the store knows the key: it came before
+  const { version, settled } = await room.act(
     ctx,
     stream,
-    (state) => {
+    (stock) => {
       const now = Date.now();
       const requests = run.map((item) => kind.request(item, now, recalled));
-      const decided = decide(state, requests, now);
+      const decided = decide(stock, requests, now);
       outcomes = decided.outcomes; // a command may be decided more than once: the last time is the one that was stored
       return decided.events;
     },
     { occurredAt, key },
   );
-  return outcomes ?? [{ ok: true, cost: recall(stock.settled, key!)?.cost }]; // the store knows the key: it came before
+  const before = key && recall(settled, key); // also where it was refused here, while another process did it
+  return { outcomes: before ? [{ ok: true, cost: before.cost }] : outcomes, version };
 };
 
 /** What the stream's record has under an id. It takes as long as the stream is, and is asked only for what a busy stock has forgotten. */

@@ -147,7 +147,9 @@ export function writeOff(id: string, quantity: string, reason?: string): Request
 
 export function send(id: string, to: string, quantity: string): Request {
   return (stock) => {
-    if (recall(stock.settled, `sent:${id}`) || find(stock.transit, id)) return DONE;
+    const before = recall(stock.settled, `sent:${id}`);
+    if (before) return { events: [], cost: before.cost };
+    if (find(stock.transit, id)) return DONE;
     const wanted = positive(quantity);
     requireFree(stock, wanted);
     const { out } = split(stock.lots, wanted);

@@ -42,8 +42,8 @@ export const answers = {
   },
 } as const;
 
-/** Answer to one movement. */
-export const moved = { id, product: productId, warehouse: warehouseId, cost: optionalAmount } as const;
+/** Answer to one movement: what a list takes as `seen` is `<stock>@<version>`. */
+export const moved = { id, product: productId, warehouse: warehouseId, stock: id, version: "number", cost: optionalAmount } as const;
 
 export const available = { items: { type: "array", items: { type: "object", props: { ...stock, available: amount } } } } as const;
 

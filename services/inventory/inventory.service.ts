@@ -22,8 +22,8 @@ type Room = Inventory & Projecting;
 const move = async <T extends Item>(room: Inventory, ctx: Context<object, Meta>, kind: Kind<T>, given: Omit<T, "id"> & { id?: string }) => {
   const item = { ...given, id: given.id ?? newId(ctx) } as T;
   const { product, warehouse = "main" } = item;
-  const cost = await runOne(room, ctx, kind, item);
-  return { id: item.id, product, warehouse, ...(cost !== undefined && { cost }) };
+  const { cost, version } = await runOne(room, ctx, kind, item);
+  return { id: item.id, product, warehouse, stock: streamOf(product, warehouse), version, ...(cost !== undefined && { cost }) };
 };
 
 /** The kind's items are those that its params describe; a generic function cannot show it. */

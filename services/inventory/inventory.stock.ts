@@ -1,6 +1,6 @@
 import type { Model } from "../../mixins/core/model.ts";
 import type { LotMoved, StockEvent } from "./inventory.events.ts";
-import { added, fromMoved, type Lot, quantityOf, scaled, split } from "./inventory.lots.ts";
+import { added, costOf, fromMoved, type Lot, quantityOf, scaled, split } from "./inventory.lots.ts";
 import { type Memory, nothing, remember, type Settled } from "./inventory.memory.ts";
 import { due, entries, find, put, remove, type Table } from "./inventory.table.ts";
 
@@ -47,7 +47,8 @@ export const stockModel: Model<Stock, StockEvent> = {
       case "GoodsWrittenOff":
         return left(stock, scaled(event.quantity), { id: `off:${event.id}`, outcome: "moved", cost: event.cost });
       case "TransferSent": {
-        const sent = left(stock, quantityOf(fromMoved(event.lots)), { id: `sent:${event.id}`, outcome: "moved" });
+        const lots = fromMoved(event.lots);
+        const sent = left(stock, quantityOf(lots), { id: `sent:${event.id}`, outcome: "moved", cost: costOf(lots) });
         return { ...sent, transit: put(stock.transit, { id: event.id, to: event.to, lots: event.lots }) };
       }
       case "TransferCompleted":

@@ -21,12 +21,13 @@ export interface Transfer {
 /**
  * Moves goods between two warehouses at what they cost: they leave the one and are in transit there, arrive at the
  * other, and are no longer in transit. Asked again under the same id, it goes on from where it stopped, however long
- * ago, and doubles nothing; where nobody asks again, `transfers` goes on. Answers the cost, unless all was done before.
+ * ago, and doubles nothing; where nobody asks again, `transfers` goes on. Answers the cost, unless it was
+ * done so long ago that the stock has forgotten it.
  */
 export const transfer = async (room: Inventory, ctx: Call, { id, product, from, to, quantity }: Transfer): Promise<string | undefined> => {
   if (from === to) throw new Rejected("TRANSFER_NOWHERE", "A transfer goes to another warehouse");
   const sending: Kind<Item> = { request: () => send(id, to, quantity), key: () => `sent:${id}` };
-  const cost = await runOne(room, ctx, sending, { id, product, warehouse: from });
+  const { cost } = await runOne(room, ctx, sending, { id, product, warehouse: from });
   await carry(room, ctx, { id, product, from });
   return cost;
 };
