@@ -7,12 +7,12 @@ const BOUNDS = [1, 5, 25, 100, 500, 2_500]; // milliseconds
 /** How long the calls of one action took, counted where it costs next to nothing; Moleculer's registry is told when somebody asks. */
 class Tally {
   readonly #within = BOUNDS.map(() => 0);
-  #count = 0;
-  #sum = 0;
+  count = 0;
+  sum = 0;
 
   add(ms: number): void {
-    this.#count++;
-    this.#sum += ms;
+    this.count++;
+    this.sum += ms;
     for (let i = 0; i < BOUNDS.length; i++) {
       if (ms <= BOUNDS[i]!) {
         this.#within[i]!++;
@@ -25,7 +25,7 @@ class Tally {
   item(action: string): object {
     const upTo = (i: number) => this.#within.slice(0, i + 1).reduce((sum, within) => sum + within, 0);
     const bucketValues = Object.fromEntries(BOUNDS.map((bound, i) => [bound, upTo(i)]));
-    return { labels: { action }, count: this.#count, sum: this.#sum, bucketValues, timestamp: Date.now() };
+    return { labels: { action }, count: this.count, sum: this.sum, bucketValues, timestamp: Date.now() };
   }
 }
 
@@ -74,6 +74,8 @@ const SHOWN = [
   "process.eventloop.lag.*",
 ];
 
+const LAST_BUCKET = /^(moleculer_request_time)_bucket\{action="([^"]*)",le="\+Inf"\} \d+$/gm;
+
 /** Moleculer's Prometheus reporter without the server that it would open on all interfaces: the gateway gives its text at /metrics. */
 export class PrometheusText extends MetricReporters.Prometheus {
   override init(registry: Parameters<MetricReporters.Prometheus["init"]>[0]): void {
@@ -88,9 +90,14 @@ export class PrometheusText extends MetricReporters.Prometheus {
   text(): string {
     const { broker } = this;
     const time = broker.metrics.getMetric(TIME) as unknown as { values: Map<string, object>; setDirty(): void };
-    for (const [action, tally] of tallies.get(broker) ?? []) time.values.set(action, tally.item(action));
+    const called = new Map([...(tallies.get(broker) ?? [])].filter(([, { count }]) => count > 0));
+    for (const [action, tally] of called) time.values.set(action, tally.item(action));
     time.setDirty();
-    return this.generatePrometheusResponse();
+    // Moleculer's gives a histogram's sum and count only along with quantiles.
+    return this.generatePrometheusResponse().replace(LAST_BUCKET, (line, family: string, action: string) => {
+      const { sum, count } = called.get(action)!;
+      return `${line}\n${family}_sum{action="${action}"} ${sum}\n${family}_count{action="${action}"} ${count}`;
+    });
   }
 }
 MetricReporters.register("PrometheusText", PrometheusText as never); // typed as an instance, meant as a class

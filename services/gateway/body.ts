@@ -22,8 +22,8 @@ export const forbiddenKey = (key: string): boolean => {
   }
 };
 
-/** Takes in a JSON object, within the limits of size, depth and number of values. Calls back once; not at all where the client went away. */
-export const readBody = (req: IncomingMessage, done: Done) => {
+/** Takes in a JSON object, within the limits of size, depth and number of values. Calls back once: `done`, or `gone` where the client went away. */
+export const readBody = (req: IncomingMessage, done: Done, gone: () => void) => {
   const { headers } = req;
   const length = headers["content-length"];
   if (length === undefined && headers["transfer-encoding"] === undefined) return done(undefined, nothing());
@@ -43,6 +43,7 @@ export const readBody = (req: IncomingMessage, done: Done) => {
     else if (more) more.push(chunk);
     else more = [first, chunk];
   });
+  req.on("error", gone);
   req.on("end", () => {
     if (size > MOST_BYTES) return;
     let body: Record<string, unknown>;

@@ -2,9 +2,8 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
-import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
-import { ALLOWED_HEADERS, corsFor } from "./cors.ts";
+import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { clientBehind, RateLimit } from "./limits.ts";
 import { Router } from "./router.ts";
@@ -13,14 +12,21 @@ const PATIENCE = 30_000;
 const NOTICE = 150;
 const PATIENCE_AT_END = 8_000;
 
+export interface DoorSettings {
+  /** Requests per second and client; 0 for no limit. */
+  rateLimit: number;
+  trustedProxies: readonly string[];
+  corsOrigins: readonly string[];
+}
+
 /** What all requests share: where they go, who may send how many, and what is still open. */
 export class Door {
   router = new Router();
   /** From now on answers say that their connection ends with them. */
   closing = false;
-  readonly limit = new RateLimit(config.rateLimit);
-  readonly client = clientBehind(config.trustedProxies);
-  readonly cors = corsFor(config.corsOrigins);
+  readonly limit: RateLimit;
+  readonly client: (req: IncomingMessage) => string;
+  readonly cors: Cors | undefined;
   readonly open = new Set<Exchange>();
   /** How many requests were answered, by status. */
   readonly answered = new Map<number, number>();
@@ -30,7 +36,10 @@ export class Door {
   readonly #sweep: NodeJS.Timeout;
 
   /** `rooms` are all that exist, whether they run here or not. */
-  constructor(broker: ServiceBroker, rooms: readonly string[]) {
+  constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins }: DoorSettings) {
+    this.limit = new RateLimit(rateLimit);
+    this.client = clientBehind(trustedProxies);
+    this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
@@ -91,8 +100,7 @@ export class Door {
   #expire(before: number) {
     for (const exchange of this.open) {
       if (exchange.began > before) return; // they stand in the order in which they came
-      if (exchange.req.complete) exchange.expire();
-      else if (exchange.req.destroyed) this.open.delete(exchange); // went away before all of it had come
+      if (exchange.req.complete) exchange.expire(); // what does not come to its end is the server's business
     }
   }
 }

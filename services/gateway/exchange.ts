@@ -13,6 +13,7 @@ import { type Coding, codedTag, codingFor, compress, isFresh, type Rendering, re
 import type { Route } from "./router.ts";
 
 const JSON_TYPE = "application/json; charset=utf-8";
+const GONE = 499; // for the log alone; there is nobody to be told
 const WORTH_COMPRESSING = 1_024;
 const ONLY_OURS =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -75,14 +76,15 @@ export class Exchange {
       return this.#call(route, params, values, meta);
     }
     readConditions(this.req, route, meta);
-    readBody(this.req, (error, body) => {
+    const done = (error: Error | undefined, body: Record<string, unknown>) => {
       if (error) return this.fail(error);
       try {
         this.#call(route, body, values, meta);
       } catch (failure) {
         this.fail(failure);
       }
-    });
+    };
+    readBody(this.req, done, () => this.#gone());
   }
 
   #call(route: Route, params: Record<string, unknown>, values: string[], meta: Meta) {
@@ -170,6 +172,13 @@ export class Exchange {
     const body = JSON.stringify(problem);
     headers.push("Content-Type", "application/problem+json", "Cache-Control", "no-store");
     this.send(problem.status, headers, body, Buffer.byteLength(body), problem.code);
+  }
+
+  /** Its client went away before it had said all. */
+  #gone() {
+    if (this.answered) return;
+    this.answered = true;
+    this.#door.done(this, GONE, 0);
   }
 
   /** Gives up on an answer that does not come. */
