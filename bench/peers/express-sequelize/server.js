@@ -23,7 +23,10 @@ const newDeal = z.object({
         kind: z.enum(["goods", "service"]).default("goods"),
         quantity: decimal,
         rate: decimal,
-        sources: z.array(z.object({ supplier: id, quantity: decimal, cost: decimal })).max(100).default([]),
+        sources: z
+          .array(z.object({ supplier: id, quantity: decimal, cost: decimal }))
+          .max(100)
+          .default([]),
       }),
     )
     .min(1)
@@ -55,7 +58,7 @@ const transaction = (work) => {
 
 const amountOf = ({ quantity, rate }) => String(Number((Number(quantity) * Number(rate)).toFixed(4)));
 
-const dealToJson = (deal) => ({
+const summaryOf = (deal) => ({
   id: deal.id,
   version: deal.version,
   status: deal.status,
@@ -63,8 +66,14 @@ const dealToJson = (deal) => ({
   country: deal.country,
   currency: deal.currency,
   date: deal.date,
+  lines: deal.lines.length,
+  amount: String(Number(deal.lines.reduce((sum, line) => sum + Number(line.amount), 0).toFixed(4))),
+});
+
+const dealToJson = (deal) => ({
+  ...summaryOf(deal),
   lines: deal.lines.map((line) => ({
-    id: String(line.id),
+    id: String(line.position + 1),
     product: line.product,
     warehouse: line.warehouse,
     kind: line.kind,
@@ -73,6 +82,8 @@ const dealToJson = (deal) => ({
     sources: line.sources.map(({ supplier, quantity, cost }) => ({ supplier, quantity, cost })),
     amount: line.amount,
   })),
+  returns: [],
+  notes: [],
 });
 
 const app = express();
@@ -101,11 +112,14 @@ app.get("/api/v1/deals", async (req, res) => {
   const direction = sort === "date" ? "ASC" : "DESC";
   const deals = await Deal.findAll({
     where: { ...(status && { status }), ...(party && { saleParty: party }) },
-    include,
-    order: [["date", direction], ["id", direction], ...order],
+    include: [{ model: Line, as: "lines", attributes: ["amount"] }],
+    order: [
+      ["date", direction],
+      ["id", direction],
+    ],
     limit,
   });
-  res.json({ items: deals.map(dealToJson), next: deals.length === limit ? deals.at(-1).id : null });
+  res.json({ items: deals.map(summaryOf), next: deals.length === limit ? deals.at(-1).id : null });
 });
 
 app.use((error, req, res, _next) => {

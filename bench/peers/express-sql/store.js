@@ -12,7 +12,8 @@ db.exec(`
   PRAGMA mmap_size = 1073741824;
   CREATE TABLE IF NOT EXISTS deals (
     key INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, version INTEGER NOT NULL, status TEXT NOT NULL,
-    sale_party TEXT NOT NULL, country TEXT, currency TEXT NOT NULL, date TEXT NOT NULL
+    sale_party TEXT NOT NULL, country TEXT, currency TEXT NOT NULL, date TEXT NOT NULL,
+    lines INTEGER NOT NULL, amount TEXT NOT NULL
   ) STRICT;
   CREATE INDEX IF NOT EXISTS deals_date ON deals (date, id);
   CREATE INDEX IF NOT EXISTS deals_party ON deals (sale_party, date, id);
@@ -27,23 +28,26 @@ db.exec(`
     cost TEXT NOT NULL, PRIMARY KEY (deal, line, position)
   ) STRICT, WITHOUT ROWID`);
 
-const insertDeal = db.prepare("INSERT INTO deals (id, version, status, sale_party, country, currency, date) VALUES (?, 1, 'open', ?, ?, ?, ?)");
+const insertDeal = db.prepare(`
+  INSERT INTO deals (id, version, status, sale_party, country, currency, date, lines, amount) VALUES (?, 1, 'open', ?, ?, ?, ?, ?, ?)`);
 const insertLine = db.prepare("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?)");
 const insertSource = db.prepare("INSERT INTO sources VALUES (?, ?, ?, ?, ?, ?)");
 
-const amountOf = ({ quantity, rate }) => String(Number((Number(quantity) * Number(rate)).toFixed(4)));
+const decimal = (value) => String(Number(value.toFixed(4)));
 
-const insert = ({ id = randomUUID(), saleParty, country = null, currency, date, lines }) => {
-  const key = insertDeal.run(id, saleParty, country, currency, date).lastInsertRowid;
-  const stored = [];
-  for (let n = 0; n < lines.length; n++) {
-    const { product, warehouse = "main", kind = "goods", quantity, rate, sources = [] } = lines[n];
-    const amount = amountOf(lines[n]);
+const insert = ({ id = randomUUID(), saleParty, country = "unknown", currency, date, lines }) => {
+  const priced = lines.map((line, n) => {
+    const { product, warehouse = "main", kind = "goods", quantity, rate, sources = [] } = line;
+    return { id: String(n + 1), product, warehouse, kind, quantity, rate, sources, amount: decimal(quantity * rate) };
+  });
+  const amount = decimal(priced.reduce((sum, line) => sum + Number(line.amount), 0));
+  const key = insertDeal.run(id, saleParty, country, currency, date, lines.length, amount).lastInsertRowid;
+  for (let n = 0; n < priced.length; n++) {
+    const { product, warehouse, kind, quantity, rate, sources, amount } = priced[n];
     insertLine.run(key, n, product, warehouse, kind, quantity, rate, amount);
     for (let s = 0; s < sources.length; s++) insertSource.run(key, n, s, sources[s].supplier, sources[s].quantity, sources[s].cost);
-    stored.push({ id: String(n + 1), product, warehouse, kind, quantity, rate, sources, amount });
   }
-  return { id, version: 1, status: "open", saleParty, country, currency, date, lines: stored };
+  return { id, version: 1, status: "open", saleParty, country, currency, date, amount, lines: priced, returns: [], notes: [] };
 };
 
 /** Stores a deal in a transaction of its own: on the disk when this returns. */
@@ -56,9 +60,11 @@ export const createDeal = db.transaction(insert).immediate;
 const SOURCES = `(SELECT json_group_array(json_object('supplier', supplier, 'quantity', s.quantity, 'cost', cost))
   FROM sources s WHERE s.deal = l.deal AND s.line = l.position)`;
 const LINES = `(SELECT json_group_array(json_object('id', CAST(l.position + 1 AS TEXT), 'product', product, 'warehouse', warehouse,
-  'kind', kind, 'quantity', quantity, 'rate', rate, 'sources', json(${SOURCES}), 'amount', amount)) FROM lines l WHERE l.deal = d.key)`;
-const DEAL = `json_object('id', id, 'version', version, 'status', status, 'saleParty', sale_party, 'country', country,
-  'currency', currency, 'date', date, 'lines', json(${LINES}))`;
+  'kind', kind, 'quantity', quantity, 'rate', rate, 'sources', json(${SOURCES}), 'amount', l.amount)) FROM lines l WHERE l.deal = d.key)`;
+const HEADER = `'id', id, 'version', version, 'status', status, 'saleParty', sale_party, 'country', country, 'currency', currency,
+  'date', date, 'amount', amount`;
+const DEAL = `json_object(${HEADER}, 'lines', json(${LINES}), 'returns', json_array(), 'notes', json_array())`;
+const SUMMARY = `json_object(${HEADER}, 'lines', lines)`;
 
 const byId = db.prepare(`SELECT ${DEAL} FROM deals d WHERE id = ?`).pluck();
 
@@ -75,7 +81,7 @@ export const listDeals = ({ limit, sort, ...filter }) => {
   if (!list) {
     const where = columns.length > 0 ? `WHERE ${columns.map((column) => `${column} = ?`).join(" AND ")}` : "";
     const direction = sort === "date" ? "ASC" : "DESC";
-    list = db.prepare(`SELECT id, ${DEAL} FROM deals d ${where} ORDER BY date ${direction}, id ${direction} LIMIT ?`).raw();
+    list = db.prepare(`SELECT id, ${SUMMARY} FROM deals ${where} ORDER BY date ${direction}, id ${direction} LIMIT ?`).raw();
     lists.set(name, list);
   }
   const rows = list.all(...Object.values(filter), limit);
