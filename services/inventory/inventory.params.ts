@@ -2,9 +2,11 @@ import { amount, quantity } from "../../mixins/core/decimal.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { id, productId, warehouseId } from "../../mixins/core/ids.ts";
 
+/** An id of a movement or reservation: longer than others, for it is often its caller's with a line's behind it. It names no stream. */
+export const movementId = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_~-]{0,127}$" } as const;
 export const moment = { type: "number", integer: true, min: 0, optional: true } as const;
 const optionalAmount = { ...amount, optional: true } as const;
-export const optionalId = { ...id, optional: true } as const;
+export const optionalId = { ...movementId, optional: true } as const;
 export const optionalQuantity = { ...quantity, optional: true } as const;
 export const reason = { type: "string", min: 1, max: 200, optional: true } as const;
 
@@ -12,7 +14,7 @@ export const reason = { type: "string", min: 1, max: 200, optional: true } as co
 export const stock = { product: productId, warehouse: { ...warehouseId, default: "main" } } as const;
 
 /** One of many. `occurredAt` in milliseconds; without it, the call's. */
-const item = { id, ...stock, occurredAt: moment } as const;
+const item = { id: movementId, ...stock, occurredAt: moment } as const;
 const items = <const P extends object>(props: P) =>
   ({ items: { type: "array", min: 1, max: 2_000, items: { type: "object", props } } }) as const;
 
@@ -30,7 +32,7 @@ export const answers = {
     items: {
       type: "object",
       props: {
-        id,
+        id: movementId,
         ok: "boolean",
         cost: optionalAmount,
         /** What was free when it was refused. */
@@ -43,7 +45,14 @@ export const answers = {
 } as const;
 
 /** Answer to one movement: what a list takes as `seen` is `<stock>@<version>`. */
-export const moved = { id, product: productId, warehouse: warehouseId, stock: id, version: "number", cost: optionalAmount } as const;
+export const moved = {
+  id: movementId,
+  product: productId,
+  warehouse: warehouseId,
+  stock: id,
+  version: "number",
+  cost: optionalAmount,
+} as const;
 
 export const available = { items: { type: "array", items: { type: "object", props: { ...stock, available: amount } } } } as const;
 
@@ -79,7 +88,14 @@ export const stocks = {
   next: { type: "string", optional: true },
 } as const;
 
-export const transfer = { id, product: productId, from: warehouseId, to: warehouseId, quantity: amount, cost: optionalAmount } as const;
+export const transfer = {
+  id: movementId,
+  product: productId,
+  from: warehouseId,
+  to: warehouseId,
+  quantity: amount,
+  cost: optionalAmount,
+} as const;
 
 export const ledger = {
   items: {
@@ -88,7 +104,7 @@ export const ledger = {
       type: "object",
       props: {
         type: "string",
-        id,
+        id: movementId,
         pick: optionalId,
         /** How it changed what is on hand and what is reserved, and what it cost in total. */
         onHand: amount,

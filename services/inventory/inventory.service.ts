@@ -3,7 +3,7 @@ import { actor } from "../../mixins/actor.mixin.ts";
 import type { Meta } from "../../mixins/core/context.ts";
 import { quantity } from "../../mixins/core/decimal.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
-import { id, productId, warehouseId } from "../../mixins/core/ids.ts";
+import { productId, warehouseId } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
 import { type Projecting, projection } from "../../mixins/projection.mixin.ts";
 import { newId } from "../../mixins/runtime/new-id.ts";
@@ -130,7 +130,7 @@ export default {
     release: action({
       rest: "POST /:product/reservations/:id/release",
       visibility: "published",
-      params: { id, ...shapes.stock, askedAt: shapes.moment },
+      params: { id: shapes.movementId, ...shapes.stock, askedAt: shapes.moment },
       returns: shapes.moved,
       handler(this: Room, ctx) {
         return move(this, ctx, releases, ctx.params);
@@ -139,7 +139,13 @@ export default {
     pick: action({
       rest: "POST /:product/reservations/:id/pick",
       visibility: "published",
-      params: { id, ...shapes.stock, quantity: shapes.optionalQuantity, pick: shapes.optionalId, askedAt: shapes.moment },
+      params: {
+        id: shapes.movementId,
+        ...shapes.stock,
+        quantity: shapes.optionalQuantity,
+        pick: shapes.optionalId,
+        askedAt: shapes.moment,
+      },
       returns: shapes.moved,
       handler(this: Room, ctx) {
         return move(this, ctx, issues, ctx.params);
@@ -160,7 +166,7 @@ export default {
     }),
     carry: action({
       visibility: "public",
-      params: { id, product: productId, from: warehouseId },
+      params: { id: shapes.movementId, product: productId, from: warehouseId },
       returns: {},
       async handler(this: Room, ctx) {
         await carry(this, ctx, ctx.params);

@@ -286,6 +286,40 @@ test("two processes sell one stock at the same time: no unit is sold twice, and 
   assert.deepEqual(figures(await stockOf(product)), { onHand: "100", reserved: "100", available: "0" });
 });
 
+test("the same movement is asked of two processes at once: it is done once, and both hear the same", async (t) => {
+  const product = "twice";
+  await call("receive", { id: "r", product, quantity: "1000", cost: "2" });
+  const nodes = await Promise.all([startProcess(t), startProcess(t)]);
+  /** Asks until it hears something: an actor that lost every race says so, and is asked again. */
+  const ask = async (node: (typeof nodes)[number], verb: string, params: object) => {
+    for (;;) {
+      const { answer, error } = await node.call<Answer>(verb, params);
+      if (!error) return answer!.cost;
+      assert.equal(error, "VERSION_CONFLICT");
+    }
+  };
+  for (let n = 0; n < 10; n++) {
+    const id = `n${n}`;
+    await call("reserve", { id, product, quantity: "5" });
+    const movements: [string, object][] = [
+      ["receive", { id, product, quantity: "10", cost: "2" }],
+      ["writeOff", { id, product, quantity: "1" }],
+      ["takeBack", { id, product, quantity: "2", cost: "2" }],
+      ["pick", { id, product, quantity: "3", pick: `${id}~1` }],
+      ["transfer", { id, product, to: "west", quantity: "4" }],
+    ];
+    await Promise.all(
+      movements.map(async ([verb, params]) => {
+        const [one, two] = await Promise.all(nodes.map((node) => ask(node, verb, params)));
+        assert.equal(one, two);
+      }),
+    );
+  }
+  const { onHand, reserved, inTransit } = await stockOf(product);
+  assert.deepEqual({ onHand, reserved, inTransit }, { onHand: "1040", reserved: "20", inTransit: "0" });
+  assert.equal((await stockOf(product, "west")).onHand, "40");
+});
+
 test("a process dies in the middle of its deals: what was answered is there, and asking for all of it again doubles nothing", async (t) => {
   const products = Array.from({ length: 20 }, (_, n) => `crash${n}`);
   await many("receive", ...products.map((product) => ({ id: "r", product, quantity: "100", cost: "1" })));
