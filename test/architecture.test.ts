@@ -84,6 +84,18 @@ test("a rule is not broken by a comment or a text that only speaks of it", () =>
   for (const broken of Object.values(rules)) assert.deepEqual(broken([innocent]), []);
 });
 
+test("the lock names the packages of every platform, for npm ci refuses one that does not", () => {
+  const { packages } = JSON.parse(readFileSync(join(HOUSE, "package-lock.json"), "utf8")) as {
+    packages: Record<string, { optionalDependencies?: object }>;
+  };
+  const wanted = Object.values(packages).flatMap(({ optionalDependencies }) => Object.keys(optionalDependencies ?? {}));
+  const locked = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)));
+  assert.deepEqual(
+    wanted.filter((name) => !locked.has(name)),
+    [],
+  );
+});
+
 /** The schemas as Moleculer has them, with what the mixins added. */
 const schemas = async (data: string): Promise<{ name: string; schema: ServiceSchema }[]> => {
   process.env.DATA_DIR = data;
