@@ -12,9 +12,10 @@ console.log(`
 It is in ${config.dataDir}. Start the system (npm start), then look:
 
   curl '${api}/deals?limit=3'
-  curl '${api}/deals/540045'                        a deal whose lines stood in two places
-  curl '${api}/deals/540045/history'                what happened to it
+  curl '${api}/deals/540045'
+  curl '${api}/deals/540045/history'
+  curl '${api}/customers/unknown'
+  curl '${api}/inventory?limit=3'
   curl '${api}/analytics/revenue?by=month'
   curl '${api}/analytics/revenue?by=product&top=5'
-  curl -H 'Accept: text/csv' '${api}/analytics/revenue?by=country'
-  curl '${api}/customers/unknown'                   whom lines without a customer belong to`);
+  curl -H 'Accept: text/csv' '${api}/analytics/revenue?by=country'`);

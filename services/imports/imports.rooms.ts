@@ -6,10 +6,10 @@ export type Call = (action: string, params: object, occurredAt?: number) => Prom
 
 const USER = { id: "import", roles: [] };
 const TIMEOUT = 60_000;
-const PATIENCE = 60_000;
+const PATIENCE = 120_000;
 
 /**
- * Calls rooms through a broker. What is not to be had now is asked for again, under the same ids, for a minute; a refusal
+ * Calls rooms through a broker. What is not to be had now is asked for again, under the same ids, for two minutes; a refusal
  * is thrown as it comes.
  */
 export const callThrough =

@@ -185,6 +185,7 @@ const bookDeal = async (job: Import, lines: readonly Line[], outcome: Outcome) =
   try {
     const deal = (await job.call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(lines), at)) as Booked | undefined;
     if (deal?.refused) throw new Rejected(deal.refused.code, deal.refused.reason);
+    if (deal && deal.status !== "fulfilled" && deal.status !== "returned") throw new Error(`Deal ${deal.id} is still ${deal.status}`);
     const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
     booked.count++;
     booked.amount += revenueOf(lines);
@@ -214,6 +215,7 @@ const leaveOut = ({ reject }: Import, { record }: Line, reason: string, outcome:
 interface Booked {
   id: string;
   version: number;
+  status: string;
   refused?: { code: string; reason: string };
 }
 
