@@ -26,11 +26,13 @@ export const documentRules = ({ fields, kept = {}, id = anyId }: Pick<Collection
 export const collectionActions = (options: CollectionOptions): Actions => {
   const { fields, kept = {}, id = anyId, fixed = [], imported = [], filters = [] } = options;
   const document = documentRules(options);
+  const noun = options.entity.toLowerCase();
   const changeable = Object.fromEntries(Object.entries(fields).filter(([name]) => !fixed.includes(name)));
   const savable = { ...fields, ...Object.fromEntries(imported.map((name) => [name, kept[name]])) };
   const item = { type: "object", props: { id: options.idFrom ? { ...id, optional: true } : id, ...partial(savable) } };
   return {
     create: define({
+      description: `Creates a ${noun}`,
       rest: "POST /",
       http: { status: 201, location: `/api/v1/${options.name}/{id}` },
       visibility: "published",
@@ -43,6 +45,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     get: define({
+      description: `A ${noun} as it is now`,
       rest: "GET /:id",
       visibility: "published",
       params: { id },
@@ -54,6 +57,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     update: define({
+      description: `Changes the fields of a ${noun} that are named; null takes one away`,
       rest: "PATCH /:id",
       http: { ifMatch: "required" },
       visibility: "published",
@@ -65,6 +69,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     remove: define({
+      description: `Removes a ${noun} for good`,
       rest: "DELETE /:id",
       visibility: "published",
       params: { id },
@@ -78,6 +83,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     list: define({
+      description: `The ${noun}s page by page, in an order and by filters`,
       rest: "GET /",
       visibility: "published",
       params: {
@@ -94,6 +100,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     saveMany: define({
+      description: `Creates and changes ${noun}s by their ids, all or none`,
       visibility: "public",
       /** `onlyNew`: what is there already stays as it is. */
       params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
@@ -103,6 +110,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     commits: define({
+      description: `What happened to the ${noun}s, each as it is now, after a position of the log`,
       visibility: "protected",
       params: { after: "number|integer|min:0|convert|default:0", limit: "number|integer|min:1|max:1000|convert|default:500" },
       returns: { commits: { type: "array", items: { type: "object" } }, end: count },
@@ -116,6 +124,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
 };
 
 interface Declared {
+  description: string;
   rest?: string;
   http?: { status?: number; location?: string; ifMatch?: "required" };
   visibility: "published" | "public" | "protected";

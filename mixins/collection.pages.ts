@@ -10,15 +10,14 @@ export const pageParams = (sorts: readonly string[]) => ({
 });
 
 /** Opaque to clients. It names its order, so that it is not taken for a place in another one. */
-export const encodeCursor = ({ values, id }: Cursor, sort: string): string =>
-  Buffer.from(JSON.stringify([sort, id, ...values])).toString("base64url");
+export const encodeCursor = ({ key, id }: Cursor, sort: string): string =>
+  Buffer.from(JSON.stringify([sort, key, id])).toString("base64url");
 
 /** Throws `CURSOR_INVALID` on what no list with this order has given. */
 export const decodeCursor = (text: string, sort: string): Cursor => {
   try {
-    const [given, id, ...values] = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
-    const scalar = values.length === 1 && (typeof values[0] !== "object" || values[0] === null);
-    if (given === sort && typeof id === "string" && scalar) return { values, id };
+    const [given, key, id] = JSON.parse(Buffer.from(text, "base64url").toString("utf8"));
+    if (given === sort && typeof key === "string" && typeof id === "string") return { key, id };
   } catch {
     // not ours either
   }

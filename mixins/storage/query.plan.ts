@@ -27,11 +27,14 @@ export interface Plan {
   readonly bounds: readonly Bounds[];
   /** Whether the index is in the order asked for, each document in it once. */
   readonly ordered: boolean;
-  /** What the keys of an ordered plan begin with, before the fields that are sorted by. */
+  /** What the keys of an ordered plan begin with, and the fields that they go on with. */
   readonly prefix: string;
+  readonly by: readonly Sort[];
   /** How many conditions narrow it. */
   readonly narrowed: number;
 }
+
+const MAX_BOUNDS = 100;
 
 /** `name` or `-name`, each field once. The id makes the order complete; it goes the way of the first field. */
 export const parseSort = (sort: readonly string[] = []): Sort[] => {
@@ -39,19 +42,20 @@ export const parseSort = (sort: readonly string[] = []): Sort[] => {
   return fields.some(({ path }) => path === "_id") ? fields : [...fields, { path: "_id", down: fields[0]?.down ?? false }];
 };
 
-/** The index that serves best: the most conditions, then the order. None serves where nothing is narrowed nor in order. */
-export const planOf = (filter: Filter, sort: readonly Sort[], indexes: readonly Index[]): Plan | undefined =>
+/** The index that serves best: the most conditions, then the order. None serves where nothing is narrowed nor in order, or not in order where it must be. */
+export const planOf = (filter: Filter, sort: readonly Sort[], indexes: readonly Index[], mustOrder = false): Plan | undefined =>
   indexes
-    .map((index) => tryIndex(filter, sort, index))
-    .filter((plan) => plan.narrowed > 0 || plan.ordered)
+    .flatMap((index) => [tryIndex(filter, sort, index, MAX_BOUNDS), tryIndex(filter, sort, index, 1)])
+    .filter((plan) => plan.ordered || (plan.narrowed > 0 && !mustOrder))
     .sort((a, b) => b.narrowed - a.narrowed || Number(b.ordered) - Number(a.ordered))[0];
 
-const tryIndex = (filter: Filter, sort: readonly Sort[], index: Index): Plan => {
+/** Among several values (`$in`) an index is in no order: with `most` 1 it is used for the order, and they are only checked. */
+const tryIndex = (filter: Filter, sort: readonly Sort[], index: Index, most: number): Plan => {
   let prefixes = [""];
   let fixed = 0;
   for (; fixed < index.fields.length; fixed++) {
     const keys = keysEqual(filter, index.fields[fixed]!);
-    if (!keys || prefixes.length * keys.length > 100) break;
+    if (!keys || prefixes.length * keys.length > most || (most === 1 && keys.length === 0)) break;
     prefixes = prefixes.flatMap((prefix) => keys.map((key) => prefix + key));
   }
   const ranges = fixed < index.fields.length ? keyRanges(filter, index.fields[fixed]!, index.several[fixed]!) : [];
@@ -59,10 +63,13 @@ const tryIndex = (filter: Filter, sort: readonly Sort[], index: Index): Plan => 
   const bounds = prefixes.map((prefix) =>
     range ? { from: prefix + range.from, to: prefix + range.to } : { from: prefix, to: prefix === "" ? "~" : above(prefix) },
   );
+  const equal = new Set(index.fields.filter((_, i) => i < fixed && !index.several[i]));
+  const rest = sort.filter(({ path }) => !equal.has(path)); // what is the same in all that is found puts nothing in order
   return {
     index,
     bounds,
-    ordered: bounds.length === 1 && inOrder(sort, index, fixed),
+    by: rest.slice(0, -1),
+    ordered: bounds.length === 1 && inOrder(rest, index, fixed),
     prefix: prefixes[0]!,
     narrowed: fixed + Math.min(ranges.length, 1),
   };

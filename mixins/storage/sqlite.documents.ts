@@ -4,7 +4,7 @@ import { shown } from "./document-log.ts";
 import type { Logged } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
-import { compareText, encode, sortKey, type Value } from "./query.values.ts";
+import { compareText, sortKey } from "./query.values.ts";
 import { SqliteFile } from "./sqlite.file.ts";
 import { type IndexDeclaration, SqliteIndexes } from "./sqlite.indexes.ts";
 
@@ -18,9 +18,9 @@ export interface Find {
   offset?: number;
 }
 
-/** Where a page goes on: what its last document was sorted by, and its id. */
+/** Where a page goes on: the key under which its last document stands in this order, and its id. */
 export interface Cursor {
-  values: Value[];
+  key: string;
   id: string;
 }
 
@@ -136,7 +136,7 @@ export class SqliteDocuments implements DocumentLog {
     const wanted = limit === undefined ? Number.POSITIVE_INFINITY : limit + offset;
     const found: Stored[] = [];
     if (wanted === 0) return found;
-    for (const document of this.#candidates(plan, order[0]!.down)) {
+    for (const document of this.#candidates(plan, order.at(-1)!.down)) {
       if (!matches(filter, document)) continue;
       found.push(document);
       if (ordered && found.length === wanted) break;
@@ -163,10 +163,9 @@ export class SqliteDocuments implements DocumentLog {
     const plan = planFor(filter, order, this.#indexes.all());
     const documents: Stored[] = [];
     let [visited, last]: [number, Stored | undefined] = [0, undefined];
-    const fields = order.slice(0, -1);
-    for (const document of this.#candidates(plan, order[0]!.down, after)) {
+    for (const document of this.#candidates(plan, order.at(-1)!.down, after)) {
       if (documents.length === limit || visited === MAX_VISITED) {
-        return { documents, next: { values: fields.map(({ path }) => (last![path] as Value) ?? null), id: last!._id } };
+        return { documents, next: { key: (plan?.by ?? []).map(({ path, down }) => sortKey(last!, path, down)).join(""), id: last!._id } };
       }
       visited++;
       last = document;
@@ -205,7 +204,7 @@ export class SqliteDocuments implements DocumentLog {
       return;
     }
     const seen = new Set<string>();
-    const from = after && { key: plan.prefix + after.values.map(encode).join(""), id: after.id };
+    const from = after && { key: plan.prefix + after.key, id: after.id };
     for (const bounds of plan.bounds) {
       for (const { body } of this.#indexes.scan(plan.index, bounds, down, from)) {
         const document = JSON.parse(body) as Stored;
@@ -226,8 +225,7 @@ const byId = (order: readonly Sort[]) => order.length === 1;
 
 /** For a page only an index in the right order serves; none is needed where that is the ids' own. */
 const planFor = (filter: Filter, order: readonly Sort[], indexes: Parameters<typeof planOf>[2]): Plan | undefined => {
-  const plans = indexes.flatMap((index) => planOf(filter, order, [index]) ?? []).filter((plan) => plan.ordered);
-  const plan = plans.sort((a, b) => b.narrowed - a.narrowed)[0];
+  const plan = planOf(filter, order, indexes, true);
   if (!plan && !byId(order)) throw new Rejected("QUERY_REFUSED", "No index has this order", 400);
   return plan;
 };
