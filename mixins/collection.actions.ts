@@ -4,6 +4,7 @@ import type { Call, Collection, CollectionOptions, Fields } from "./collection.m
 import { decodeCursor, encodeCursor, pageParams } from "./collection.pages.ts";
 import { Unavailable } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
+import type { Http } from "./core/params.ts";
 import { newId } from "./runtime/new-id.ts";
 import { shown } from "./storage/document-log.ts";
 
@@ -126,7 +127,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
 interface Declared {
   description: string;
   rest?: string;
-  http?: { status?: number; location?: string; ifMatch?: "required" };
+  http?: Http;
   visibility: "published" | "public" | "protected";
   params: Rules;
   returns: Rules;

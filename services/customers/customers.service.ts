@@ -27,6 +27,7 @@ export default {
   ],
   actions: {
     merge: action({
+      description: "Makes a customer the double of another one, which takes over its contacts and tags",
       rest: "POST /:id/merge",
       visibility: "published",
       params: { id, into: id },

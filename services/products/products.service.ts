@@ -29,6 +29,7 @@ export default {
   ],
   actions: {
     kinds: action({
+      description: "Which of these products are goods and which services; of unknown ones nothing",
       visibility: "public",
       params: { ids: { type: "array", items: productId, max: 2_000 } },
       returns: { items: { type: "array", items: { type: "object", props: known } } },
