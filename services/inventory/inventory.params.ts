@@ -6,6 +6,19 @@ import { id, productId, warehouseId } from "../../mixins/core/ids.ts";
 export const movementId = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_~-]{0,127}$" } as const;
 export const moment = { type: "number", integer: true, min: 0, optional: true } as const;
 const optionalAmount = { ...amount, optional: true } as const;
+/** A moment in ISO 8601 with its zone. */
+export const instant = {
+  type: "string",
+  pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,3})?)?(Z|[+-]\\d{2}:\\d{2})$",
+  optional: true,
+} as const;
+
+export const momentOf = (instant?: string): number | undefined => {
+  const at = instant === undefined ? undefined : Date.parse(instant);
+  if (Number.isNaN(at)) throw new Rejected("MOMENT_INVALID", "until must be a moment as 2011-06-01T00:00:00Z", 400);
+  return at;
+};
+
 export const optionalId = { ...movementId, optional: true } as const;
 export const optionalQuantity = { ...quantity, optional: true } as const;
 export const reason = { type: "string", min: 1, max: 200, optional: true } as const;

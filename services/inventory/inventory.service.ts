@@ -121,16 +121,16 @@ export default {
       rest: "POST /:product/reservations",
       http: { status: 201 },
       visibility: "published",
-      params: { id: shapes.optionalId, ...shapes.stock, quantity, until: shapes.moment, askedAt: shapes.moment },
+      params: { id: shapes.optionalId, ...shapes.stock, quantity, until: shapes.instant },
       returns: shapes.moved,
       handler(this: Room, ctx) {
-        return move(this, ctx, reservations, ctx.params);
+        return move(this, ctx, reservations, { ...ctx.params, until: shapes.momentOf(ctx.params.until) });
       },
     }),
     release: action({
       rest: "POST /:product/reservations/:id/release",
       visibility: "published",
-      params: { id: shapes.movementId, ...shapes.stock, askedAt: shapes.moment },
+      params: { id: shapes.movementId, ...shapes.stock },
       returns: shapes.moved,
       handler(this: Room, ctx) {
         return move(this, ctx, releases, ctx.params);
