@@ -76,7 +76,7 @@ export class Door {
       return exchange.fail(new Rejected("METHOD_NOT_ALLOWED", `This takes ${allow}, not ${req.method}`, 405), ["Allow", allow]);
     }
     const room = /^\/api\/v1\/([^/]+)/.exec(path)?.[1];
-    if (room && !this.#started()) return exchange.fail(new Unavailable("STARTING", "The rooms here are being opened or closed"));
+    if (room && !this.#started()) return exchange.fail(new Unavailable("NODE_STARTING", "The rooms here are being opened or closed"));
     const known = room && this.#rooms.has(room) && !this.router.routes.some((route) => route.path.startsWith(`/api/v1/${room}`));
     if (known) return exchange.fail(new Unavailable("ROOM_UNAVAILABLE", `${room} does not run here`));
     exchange.fail(new Rejected("ROUTE_NOT_FOUND", "There is nothing here; /openapi.json lists all there is", 404));
