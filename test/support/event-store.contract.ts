@@ -1,0 +1,193 @@
+import assert from "node:assert/strict";
+import { randomUUIDv7 } from "node:crypto";
+import { after, test } from "node:test";
+import type { Commit, EventStore } from "../../mixins/storage/event-store.ts";
+
+let made = 0;
+/** A stream of the test's own: all tests of a driver share one record. */
+export const newStream = (): string => `s${++made}`;
+
+/** The next commit of a stream, as somebody who knows the one before would write it. */
+export const next = (stream: string, before?: Commit, more: Partial<Commit> = {}): Commit => ({
+  id: randomUUIDv7(),
+  stream,
+  version: (before?.version ?? 0) + 1,
+  after: before?.id,
+  events: [{ type: "Said" }],
+  at: 1,
+  occurredAt: 1,
+  ...more,
+});
+
+/** A stream of so many commits, each decided on the one before; they are not stored yet. */
+export const chain = (stream: string, length: number, of: (n: number) => Partial<Commit> = () => ({})): Commit[] => {
+  const commits: Commit[] = [];
+  for (let n = 0; n < length; n++) commits.push(next(stream, commits.at(-1), of(n)));
+  return commits;
+};
+
+const ids = (commits: readonly Commit[]) => commits.map(({ id }) => id);
+const settled = async (appends: Promise<void>[]) =>
+  (await Promise.allSettled(appends)).map((one) => (one.status === "fulfilled" ? "stored" : one.reason.type));
+
+/** What every driver of the event store must do. `open` answers the same record each time it is asked. */
+export const eventStoreContract = (open: () => EventStore | Promise<EventStore>): void => {
+  let opened: EventStore | undefined;
+  const stored = async () => (opened ??= await open());
+  after(() => opened?.close());
+
+  test("what was stored is read as it was, oldest first, from any version and as much as is wanted", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const commits = chain(stream, 5, (n) => ({
+      events: [{ type: "Said", text: `é"\n${n}`, many: [{ n }] } as never, { type: "Left" }],
+      by: "anna",
+      request: "r1",
+      cause: "c1",
+      digest: "d",
+      once: `k${n}`,
+      at: n + 10,
+      occurredAt: n,
+    }));
+    for (const commit of commits) await store.append(commit);
+    const read = await store.read(stream);
+    assert.deepEqual(
+      read.map(({ position, ...commit }) => ({ ...commit, after: commit.after })),
+      commits,
+    );
+    assert.deepEqual(ids(await store.read(stream, 2)), ids(commits.slice(2)));
+    assert.deepEqual(ids(await store.read(stream, 2, 2)), ids(commits.slice(2, 4)));
+    assert.deepEqual(await store.read(stream, 5), []);
+    assert.deepEqual(await store.read("never"), []);
+  });
+
+  test("a version is taken once", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const [one] = chain(stream, 1) as [Commit];
+    assert.deepEqual((await settled([store.append(one), store.append(next(stream))])).sort(), ["VERSION_CONFLICT", "stored"]);
+    const [winner] = await store.read(stream);
+    await assert.rejects(store.append(next(stream)), { type: "VERSION_CONFLICT", code: 409 });
+    const rivals = Array.from({ length: 20 }, () => next(stream, winner));
+    assert.equal((await settled(rivals.map((rival) => store.append(rival)))).filter((said) => said === "stored").length, 1);
+    assert.equal((await store.read(stream)).length, 2);
+  });
+
+  test("a commit is taken only on the one that it was decided on, and not ahead of it", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const [one, two] = chain(stream, 2) as [Commit, Commit];
+    await assert.rejects(store.append(two), { type: "VERSION_CONFLICT" });
+    await store.append(one);
+    await assert.rejects(store.append(next(stream, { ...one, id: "another" })), { type: "VERSION_CONFLICT" });
+    await assert.rejects(store.append(next(stream, { ...one, version: 2 })), { type: "VERSION_CONFLICT" });
+    await store.append(two);
+    assert.deepEqual(ids(await store.read(stream)), ids([one, two]));
+  });
+
+  test("a commit whose answer was lost is sent again, and is there once", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const commits = chain(stream, 2);
+    for (const commit of [...commits, ...commits]) await store.append(commit);
+    await Promise.all(commits.map((commit) => store.append(commit)));
+    assert.deepEqual(ids(await store.read(stream)), ids(commits));
+    const log = (await store.log(0, 10_000)).filter((commit) => commit.stream === stream);
+    assert.deepEqual(ids(log), ids(commits), "also in the log");
+  });
+
+  test("commits that are sent before the last one has answered are all there; when one is refused, all after it are", async () => {
+    const store = await stored();
+    const [good, raced] = [newStream(), newStream()];
+    const commits = chain(good, 300);
+    const others = chain(raced, 300);
+    await store.append(next(raced));
+    const [all, none] = await Promise.all([commits, others].map((each) => settled(each.map((commit) => store.append(commit)))));
+    assert.ok(all!.every((said) => said === "stored"));
+    assert.ok(none!.every((said) => said === "VERSION_CONFLICT"));
+    assert.deepEqual(ids(await store.read(good)), ids(commits));
+    assert.equal((await store.read(raced)).length, 1);
+  });
+
+  test("a key is recalled however long ago it was, in its own stream only", async () => {
+    const store = await stored();
+    const [stream, other] = [newStream(), newStream()];
+    const commits = chain(stream, 200, (n) => ({ once: `key${n}`, digest: `d${n}` }));
+    await Promise.all(commits.map((commit) => store.append(commit)));
+    await store.append(next(other, undefined, { once: "key7" }));
+    const recalled = await store.recall(stream, "key7");
+    assert.deepEqual([recalled?.id, recalled?.version, recalled?.digest], [commits[7]!.id, 8, "d7"]);
+    assert.equal(await store.recall(stream, "key200"), undefined);
+    assert.equal(await store.recall(newStream(), "key7"), undefined);
+  });
+
+  test("the log has every commit once, each stream in its order, in pages and from any place", async () => {
+    const store = await stored();
+    const start = await store.end();
+    const streams = Array.from({ length: 10 }, newStream);
+    const written = streams.map((stream) => chain(stream, 20));
+    await Promise.all(Array.from({ length: 20 }, (_, n) => written.map((commits) => store.append(commits[n]!))).flat());
+    const log = await store.log(start, 1_000);
+    assert.deepEqual(ids(log).sort(), ids(written.flat()).sort());
+    for (const [i, stream] of streams.entries()) assert.deepEqual(ids(log.filter((c) => c.stream === stream)), ids(written[i]!));
+    const positions = log.map(({ position }) => position);
+    assert.deepEqual(
+      positions,
+      [...new Set(positions)].sort((a, b) => a - b),
+    );
+    assert.equal(await store.end(), positions.at(-1));
+    const paged = [];
+    for (let page = await store.log(start, 7); page.length > 0; page = await store.log(page.at(-1)!.position, 7)) paged.push(...page);
+    assert.deepEqual(ids(paged), ids(log));
+    assert.deepEqual(await store.log(await store.end(), 10), []);
+  });
+
+  test("whoever listens hears that the log has grown, and no more once he has stopped", async () => {
+    const store = await stored();
+    let heard = 0;
+    const silence = await new Promise<() => void>((resolve) => {
+      const stop = store.listen(() => {
+        heard++;
+        resolve(stop);
+      });
+      void store.append(next(newStream()));
+    });
+    silence();
+    const before = heard;
+    await store.append(next(newStream()));
+    assert.equal(heard, before);
+  });
+
+  test("a snapshot is kept in place of an older one, and of one that another model made; never in place of a newer one", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const snapshot = (version: number, model = 1) => ({ stream, version, last: "id", occurredAt: 5, model, state: { n: version } });
+    assert.equal(await store.snapshot(stream), undefined);
+    await store.keep(snapshot(10));
+    assert.deepEqual(await store.snapshot(stream), snapshot(10));
+    await store.keep(snapshot(20));
+    await store.keep(snapshot(15));
+    assert.deepEqual(await store.snapshot(stream), snapshot(20));
+    await store.keep(snapshot(15, 2));
+    assert.deepEqual(await store.snapshot(stream), snapshot(15, 2));
+  });
+
+  test("what cannot be stored fails alone: those who write at the same moment do not notice", async () => {
+    const store = await stored();
+    const loop: Record<string, unknown> = { type: "Said" };
+    loop.self = loop;
+    const [bad, worse, good] = [newStream(), newStream(), newStream()];
+    const commits = chain(good, 3);
+    const appends = [
+      store.append(commits[0]!),
+      store.append(next(bad, undefined, { events: [{ type: "Said", n: 1n } as never] })),
+      store.append(commits[1]!),
+      store.append(next(worse, undefined, { events: [loop as never] })),
+      store.append(commits[2]!),
+    ];
+    const outcomes = (await Promise.allSettled(appends)).map(({ status }) => status);
+    assert.deepEqual(outcomes, ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
+    assert.deepEqual(ids(await store.read(good)), ids(commits));
+    assert.deepEqual([...(await store.read(bad)), ...(await store.read(worse))], []);
+  });
+};

@@ -1,0 +1,22 @@
+import { resolve } from "node:path";
+import { ServiceBroker, type ServiceSchema } from "moleculer";
+
+/** A node in a process of its own, with the rooms whose modules it is told; makes the calls that its parent sends, and says what came of them. */
+const broker = new ServiceBroker({ logger: false });
+for (const module of process.argv.slice(2)) {
+  const { default: room } = (await import(resolve(import.meta.dirname, "../..", module))) as { default: ServiceSchema };
+  broker.createService(room);
+}
+await broker.start();
+process.on("message", async ({ n, action, params, meta }: { n: number; action: string; params: object; meta: object }) => {
+  const said = await broker.call(action, params, { meta }).then(
+    (answer) => ({ n, answer }),
+    ({ type, code, message }) => ({ n, error: { type, code, message } }),
+  );
+  process.send!(said);
+});
+process.on("disconnect", async () => {
+  await broker.stop();
+  process.exit(0);
+});
+process.send!({ n: 0 });
