@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
 import { folder, HOUSE, run, startSystem } from "../support/system.ts";
+import { hasDeal, openDeal, ready } from "../support/trade.ts";
 
 const oneLine = (text: string) => assert.match(text, /^[^\n]+\n$/);
 
@@ -21,6 +22,33 @@ test("a node runs the rooms that it was told, and says which others it does with
   const system = await startSystem(t, { DATA_DIR: folder(t), ROOMS: "gateway, deals" });
   assert.deepEqual(system.serving.rooms, ["deals", "gateway"]);
   assert.ok((system.serving.missing as string[]).includes("inventory"));
+});
+
+test("a node without a door stays until it is told to go, and others share its data", async (t) => {
+  const data = folder(t);
+  const reports = await startSystem(t, { DATA_DIR: data, ROOMS: "analytics" });
+  assert.equal(reports.serving.url, undefined);
+  const door = await startSystem(t, { DATA_DIR: data, ROOMS: "gateway,deals,products" });
+  await ready(door.url);
+  assert.ok(await openDeal(door.url, "d-1"));
+  assert.equal((await fetch(`${door.url}/api/v1/analytics/revenue?by=month`)).status, 503, "reports are not to be had through this door");
+  assert.equal(reports.process.exitCode, null);
+  assert.equal(await reports.stop(), 0);
+});
+
+test("what was begun when the stop came is answered, and what was answered is kept", async (t) => {
+  const data = folder(t);
+  const system = await startSystem(t, { DATA_DIR: data });
+  await ready(system.url);
+  const requests = Array.from({ length: 200 }, (_, n) => openDeal(system.url, `d-${n}`));
+  await Promise.race(requests);
+  const stopped = system.stop();
+  const answered = (await Promise.all(requests)).flatMap((ok, n) => (ok ? [`d-${n}`] : []));
+  assert.equal(await stopped, 0);
+  assert.ok(answered.length > 0);
+  const again = await startSystem(t, { DATA_DIR: data });
+  await ready(again.url);
+  for (const id of answered) assert.ok(await hasDeal(again.url, id));
 });
 
 test("a stop lets go of everything and ends well", async (t) => {
