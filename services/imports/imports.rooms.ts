@@ -8,23 +8,29 @@ const USER = { id: "import", roles: [] };
 const TIMEOUT = 60_000;
 const PATIENCE = 120_000;
 
-/**
- * Calls rooms through a broker. What is not to be had now is asked for again, under the same ids, for two minutes; a refusal
- * is thrown as it comes.
- */
+/** Calls rooms through a broker, patiently. */
 export const callThrough =
   (broker: ServiceBroker): Call =>
-  async (action, params, occurredAt) => {
-    const start = performance.now();
-    for (let wait = 20; ; wait = Math.min(wait * 2, 2_000)) {
-      try {
-        return await broker.call(action, params, { meta: { user: USER, occurredAt }, timeout: TIMEOUT });
-      } catch (error) {
-        if (!isPassing(error) || performance.now() - start > PATIENCE) throw error;
-        await delay(wait * (0.5 + Math.random()));
-      }
+  (action, params, occurredAt) =>
+    patiently(() => broker.call(action, params, { meta: { user: USER, occurredAt }, timeout: TIMEOUT }));
+
+/** Something has begun and is not done, in this process or another: ask again. */
+export class NotYet extends Error {
+  readonly code = 503;
+}
+
+/** What is not to be had now is asked for again, under the same ids, for two minutes; what is refused is thrown as it comes. */
+export const patiently = async <T>(ask: () => Promise<T>): Promise<T> => {
+  const start = performance.now();
+  for (let wait = 20; ; wait = Math.min(wait * 2, 2_000)) {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isPassing(error) || performance.now() - start > PATIENCE) throw error;
+      await delay(wait * (0.5 + Math.random()));
     }
-  };
+  }
+};
 
 /** `Unavailable`, `Conflict` or an answer that did not come; a room that does not run (404) does not come by waiting. */
 const isPassing = (error: unknown) => [409, 503, 504].includes((error as { code?: number }).code ?? 0);

@@ -3,7 +3,7 @@ import { BadLine, type Line, lineReader, revenueOf, toDeal, toWriteOffs, UNKNOWN
 import { Plan } from "./imports.plan.ts";
 import type { Progress } from "./imports.progress.ts";
 import { type CsvRecord, csvRecords } from "./imports.reader.ts";
-import { type Call, isRefusal, Window } from "./imports.rooms.ts";
+import { type Call, isRefusal, NotYet, patiently, Window } from "./imports.rooms.ts";
 import type { Source } from "./imports.source.ts";
 
 /** What an import did. Amounts are in 10⁻⁸. */
@@ -183,9 +183,8 @@ const book = async (job: Import, lines: readonly Line[], outcome: Outcome) => {
 const bookDeal = async (job: Import, lines: readonly Line[], outcome: Outcome) => {
   const { kind, at } = lines[0]!;
   try {
-    const deal = (await job.call(kind === "return" ? "v1.deals.takeBack" : "v1.deals.book", toDeal(lines), at)) as Booked | undefined;
-    if (deal?.refused) throw new Rejected(deal.refused.code, deal.refused.reason);
-    if (deal && deal.status !== "fulfilled" && deal.status !== "returned") throw new Error(`Deal ${deal.id} is still ${deal.status}`);
+    const action = kind === "return" ? "v1.deals.takeBack" : "v1.deals.book";
+    const deal = await patiently(async () => finished((await job.call(action, toDeal(lines), at)) as Booked | undefined));
     const booked = kind === "return" ? outcome.returns : kind === "adjustment" ? outcome.adjustments : outcome.deals;
     booked.count++;
     booked.amount += revenueOf(lines);
@@ -194,6 +193,13 @@ const bookDeal = async (job: Import, lines: readonly Line[], outcome: Outcome) =
     if (!isRefusal(error)) throw error;
     for (const line of lines) leaveOut(job, line, `${error.type ?? "REFUSED"}: ${error.message}`, outcome);
   }
+};
+
+/** A deal whose goods have left, or come back. One that a dead process had begun is taken over within seconds. */
+const finished = (deal?: Booked) => {
+  if (deal?.refused) throw new Rejected(deal.refused.code, deal.refused.reason);
+  if (deal && deal.status !== "fulfilled" && deal.status !== "returned") throw new NotYet(`Deal ${deal.id} is still ${deal.status}`);
+  return deal;
 };
 
 const writeOff = async (job: Import, lines: readonly Line[], outcome: Outcome) => {
