@@ -39,16 +39,19 @@ const RUNS = 25;
 const errorsPage = readFileSync(join(HOUSE, "docs/errors.md"), "utf8");
 const ajv = new Ajv2020({ strict: false, validateFormats: false });
 
-/** Says of an object's schema that it names every field: an answer must have no others. */
-const closed = (schema: Schema): Schema => {
-  const made: Schema = { ...schema };
-  if (schema.properties && Object.keys(schema.properties).length > 0) {
-    made.additionalProperties = false;
-    made.properties = Object.fromEntries(Object.entries(schema.properties).map(([name, part]) => [name, closed(part)]));
-  }
-  if (schema.items) made.items = closed(schema.items);
-  if (schema.anyOf) made.anyOf = schema.anyOf.map(closed);
-  return made;
+/** The answer and its items have the fields that are named, and no others; what they hold in turn may have more. */
+const closed = (schema: Schema, depth = 0): Schema => {
+  const { properties = {}, items } = schema;
+  if (depth > 2) return schema;
+  const parts = Object.entries(properties).map(([name, part]) => [
+    name,
+    name === "items" || part.type === "array" ? closed(part, depth + 1) : part,
+  ]);
+  return {
+    ...schema,
+    ...(items && { items: depth === 1 ? closed(items, depth + 1) : items }),
+    ...(parts.length > 0 && { properties: Object.fromEntries(parts), additionalProperties: depth > 2 }),
+  };
 };
 
 const asText = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
@@ -90,6 +93,10 @@ const requests = (base: string, path: string, method: string, operation: Operati
   });
 };
 
+/** What makes things goes first, what removes them last, so that there is something to meet. */
+const turn = ({ path, method }: { path: string; method: string }) =>
+  method === "DELETE" ? 2 : method === "POST" && !path.includes("{") ? 0 : 1;
+
 test("whatever is asked of whichever endpoint, the answer is one that its description promises", async (t) => {
   const system = await startSystem(t, { DATA_DIR: folder(t), RATE_LIMIT: "0" });
   const failures: string[] = [];
@@ -119,18 +126,29 @@ test("whatever is asked of whichever endpoint, the answer is one that its descri
     };
   };
 
-  for (const [path, methods] of Object.entries(paths)) {
-    for (const [method, operation] of Object.entries(methods)) {
-      const check = judge(operation);
-      for (const bad of [false, true]) {
-        await t.test(`${operation.operationId}, ${bad ? "asked badly" : "asked well"}`, async () => {
-          const property = fc.asyncProperty(requests(system.url, path, method.toUpperCase(), operation, bad), async (sent) =>
-            check(await ask(sent.url, sent)),
-          );
-          await fc.assert(property, { seed: SEED, numRuns: RUNS, interruptAfterTimeLimit: 20_000, endOnFailure: true });
+  const operations = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({ path, method: method.toUpperCase(), operation })),
+  );
+  const unmet = new Set(operations.map(({ operation }) => operation.operationId));
+  for (const { path, method, operation } of operations.sort((a, b) => turn(a) - turn(b))) {
+    const check = judge(operation);
+    for (const bad of [false, true]) {
+      await t.test(`${operation.operationId}, ${bad ? "asked badly" : "asked well"}`, async () => {
+        const property = fc.asyncProperty(requests(system.url, path, method, operation, bad), async (sent) => {
+          const answer = await ask(sent.url, sent);
+          if (answer.status < 300) unmet.delete(operation.operationId);
+          check(answer);
         });
-      }
+        await fc.assert(property, {
+          seed: SEED,
+          numRuns: RUNS,
+          interruptAfterTimeLimit: 15_000,
+          markInterruptAsFailure: true,
+          endOnFailure: true,
+        });
+      });
     }
   }
+  t.diagnostic(`never answered well: ${[...unmet].join(", ") || "none"}`);
   assert.deepEqual(failures, []);
 });
