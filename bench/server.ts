@@ -92,10 +92,10 @@ export class Server {
   /** Waits until it has nothing left to do, so that what it put off is not paid by the next system; answers the milliseconds. */
   async quiet(): Promise<number> {
     const start = performance.now();
-    for (let before = this.#cpu(); ; ) {
+    for (let before = this.cpu; ; ) {
       await delay(100);
-      const now = this.#cpu();
-      if (now - before < 2 || performance.now() - start > 30_000) return performance.now() - start - 100;
+      const now = this.cpu;
+      if (now - before < 0.02 || performance.now() - start > 30_000) return performance.now() - start - 100;
       before = now;
     }
   }
@@ -110,10 +110,10 @@ export class Server {
     clearTimeout(timer);
   }
 
-  /** Hundredths of a second of CPU time so far; always 0 where the machine does not tell. */
-  #cpu(): number {
+  /** Seconds of CPU time that it has taken so far; always 0 where the machine does not tell. */
+  get cpu(): number {
     if (process.platform !== "linux") return 0;
     const fields = readFileSync(`/proc/${this.#process.pid}/stat`, "utf8").split(") ")[1]!.split(" ");
-    return Number(fields[11]) + Number(fields[12]);
+    return (Number(fields[11]) + Number(fields[12])) / 100; // in the kernel's ticks, of which there are 100 a second
   }
 }

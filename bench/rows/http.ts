@@ -44,10 +44,16 @@ const measure = async (bench: Bench, row: string): Promise<Measured[]> => {
   }
   for (let round = 1; round <= ROUNDS; round++) {
     for (const [name, server] of servers) {
+      const before = server.cpu;
       const outcome = await run(server, name, SECONDS);
       outcomes.get(name)!.push(outcome);
       const late = await server.quiet();
-      const notes = [outcome.busy > 0.95 && "client is the limit", late > 500 && `${Math.round(late)} ms of work left over`];
+      const micros = Math.round(((server.cpu - before) / outcome.answers) * 1e6); // on a busy machine the figure to trust
+      const notes = [
+        `${micros} µs of CPU each`,
+        outcome.busy > 0.95 && "client is the limit",
+        late > 500 && `${Math.round(late)} ms of work left over`,
+      ];
       bench.progress([`${row}: round ${round}, ${name}`, `${Math.round(rate(outcome))}/s`, ...notes.filter(Boolean)].join(", "));
     }
   }
