@@ -9,7 +9,7 @@ export class SqliteCursorStore implements CursorStore {
   constructor(room: string) {
     this.#file = SqliteFile.open(room);
     const { db } = this.#file;
-    db.exec(`
+    this.#file.define(`
       CREATE TABLE IF NOT EXISTS cursors (
         follower TEXT NOT NULL, source TEXT NOT NULL, position INTEGER NOT NULL, PRIMARY KEY (follower, source)
       ) STRICT, WITHOUT ROWID;

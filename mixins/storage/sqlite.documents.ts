@@ -60,13 +60,13 @@ export class SqliteDocuments implements DocumentLog {
     this.#file = file;
     const { db } = file;
     // AUTOINCREMENT: a position is never used twice, also after the document that had the last one is gone
-    db.exec(`
+    file.define(`
       CREATE TABLE IF NOT EXISTS collection (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE, body TEXT NOT NULL, change TEXT NOT NULL, removed INTEGER
       ) STRICT;
       CREATE INDEX IF NOT EXISTS collection_removed ON collection (removed) WHERE removed IS NOT NULL`);
-    this.#indexes = new SqliteIndexes(db);
+    this.#indexes = new SqliteIndexes(file);
     this.#row = db.prepare("SELECT body, removed, change ->> 'occurredAt' AS occurred FROM collection WHERE id = ?");
     this.#position = db.prepare("SELECT position FROM collection WHERE id = ?");
     this.#end = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'collection'");

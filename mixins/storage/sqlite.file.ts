@@ -48,10 +48,22 @@ export class SqliteFile {
   private constructor(path: string) {
     this.#path = path;
     this.db = new DatabaseSync(path, { timeout: 20 }); // the wait blocks this thread: short, and `#run` comes again
-    this.db.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000");
+    this.define("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 10000; PRAGMA cache_size = -16000");
     this.#begin = this.db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.db.prepare("COMMIT");
     this.#version = this.db.prepare("PRAGMA data_version");
+  }
+
+  /** Runs what a store declares before it works (`CREATE … IF NOT EXISTS`), and waits where other processes start on the file just now. */
+  define(sql: string): void {
+    for (const start = Date.now(); ; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5 + Math.random() * 10)) {
+      try {
+        this.db.exec(sql);
+        return;
+      } catch (error) {
+        if ((error as { errcode?: number }).errcode !== BUSY || Date.now() - start > PATIENCE) throw error;
+      }
+    }
   }
 
   /**

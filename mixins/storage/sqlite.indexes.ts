@@ -3,6 +3,7 @@ import { Rejected } from "../core/errors.ts";
 import type { Bounds, Index } from "./query.plan.ts";
 import type { Document } from "./query.ts";
 import { fieldKeys } from "./query.values.ts";
+import type { SqliteFile } from "./sqlite.file.ts";
 
 /** What a room declares; the order of the fields counts. `unique`: no two documents share it, where it is not missing. */
 export interface IndexDeclaration {
@@ -33,8 +34,9 @@ export class SqliteIndexes {
   readonly #down;
   readonly #known = new Map<string, Index>();
 
-  constructor(db: DatabaseSync) {
-    db.exec(`
+  constructor(file: SqliteFile) {
+    const { db } = file;
+    file.define(`
       CREATE TABLE IF NOT EXISTS collection_indexes (
         number INTEGER PRIMARY KEY, fields TEXT NOT NULL UNIQUE, is_unique INTEGER NOT NULL, several TEXT NOT NULL
       ) STRICT;

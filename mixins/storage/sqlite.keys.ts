@@ -9,8 +9,9 @@ export class SqliteKeys {
   readonly #keep;
   readonly #sweep;
 
-  constructor({ db }: SqliteFile) {
-    db.exec(`
+  constructor(file: SqliteFile) {
+    const { db } = file;
+    file.define(`
       CREATE TABLE IF NOT EXISTS keys (
         number INTEGER PRIMARY KEY, once TEXT NOT NULL UNIQUE, digest TEXT, answer TEXT NOT NULL, at INTEGER NOT NULL
       ) STRICT`);

@@ -20,7 +20,7 @@ export class SqliteRollup<D extends object> {
     this.#table = `${table}_figures`;
     const { db } = file;
     const measures = this.#spec.measures.flatMap((_, i) => [`w${i}`, `f${i}`]);
-    db.exec(`
+    file.define(`
       CREATE TABLE IF NOT EXISTS ${this.#table} (
         dimension TEXT NOT NULL, bucket TEXT NOT NULL, key TEXT NOT NULL, currency TEXT NOT NULL, ${measures.map((m) => `${m} INTEGER NOT NULL`).join(", ")},
         PRIMARY KEY (dimension, bucket, key, currency)

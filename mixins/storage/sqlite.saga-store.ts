@@ -11,7 +11,7 @@ export class SqliteSagaStore implements SagaStore {
   constructor(room: string) {
     this.#store = SqliteEventStore.open(room, "saga_commits");
     const { db } = this.#store.file;
-    db.exec(`
+    this.#store.file.define(`
       CREATE TABLE IF NOT EXISTS sagas (
         id TEXT PRIMARY KEY, saga TEXT NOT NULL, status TEXT NOT NULL, owner TEXT NOT NULL, at INTEGER NOT NULL
       ) STRICT, WITHOUT ROWID;

@@ -10,7 +10,7 @@ export class SqliteViewFile implements ViewFile {
   constructor(room: string) {
     const file = SqliteFile.open(room);
     this.#file = file;
-    file.db.exec(
+    file.define(
       "CREATE TABLE IF NOT EXISTS views (name TEXT PRIMARY KEY, generation INTEGER NOT NULL, number INTEGER NOT NULL) STRICT, WITHOUT ROWID",
     );
     this.#sql = {

@@ -28,7 +28,7 @@ export class SqliteViewStore<D extends object> implements ViewStore<D> {
     this.#many = Object.entries(spec.many ?? {});
     const { db } = file;
     const table = this.#table;
-    db.exec(`
+    file.define(`
       CREATE TABLE IF NOT EXISTS ${table} (
         id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT, ${this.#columns.map((column) => `c_${column} TEXT`).join(", ")}
       ) STRICT, WITHOUT ROWID;

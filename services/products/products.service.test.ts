@@ -27,6 +27,13 @@ test("a product's id follows from its code, and no other product has that code",
   await assert.rejects(call("create", { id: "other", code: "BANK CHARGES" }), { type: "VALUE_TAKEN", code: 409 });
 });
 
+test("no product is without a code, nor has one that is too long to name it by", async () => {
+  await assert.rejects(call("saveMany", { items: [{ description: "nameless" }] }), { type: "ID_UNFIT", code: 422 });
+  await assert.rejects(call("saveMany", { items: [{ id: "given", description: "nameless" }] }), { code: 422 });
+  await assert.rejects(call("create", { code: " ".repeat(20) }), { type: "ID_UNFIT" });
+  assert.equal((await call("create", { id: "blanks", code: " ".repeat(20) })).id, "blanks");
+});
+
 test("a product remembers how it was described before", async () => {
   await call("create", { code: "85123A", description: "WHITE HANGING HEART" });
   await call("update", { id: "85123A", description: "CREAM HANGING HEART" });

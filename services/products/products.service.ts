@@ -19,7 +19,7 @@ export default {
       imported: ["descriptions"],
       fixed: ["code"],
       id: productId,
-      idFrom: ({ code }) => idOf(code as string),
+      idFrom: ({ code }) => (typeof code === "string" ? idOf(code) : ""),
       sorts: ["code", "description", "updatedAt"],
       folded: "description",
       filters: ["kind"],
