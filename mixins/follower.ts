@@ -46,6 +46,9 @@ export class Follower {
   #due?: NodeJS.Timeout;
   #running?: Promise<void>;
   #again = false;
+  /** Where this process left the cursor; -1 where another one may have worked since. */
+  #at = -1;
+  #anew = false;
   #stopped = false;
   /** Grows whenever what it stores has changed here. */
   changes = 0;
@@ -84,6 +87,12 @@ export class Follower {
         this.#again = false;
       });
     }, linger);
+  }
+
+  /** Sets to work what another process may have worked on until now. */
+  takeOver() {
+    this.#anew = true; // not at once: what a run has in its hands must reach the store
+    this.wake(0);
   }
 
   /** How far it has come, and where the log ends. */
@@ -125,13 +134,22 @@ export class Follower {
   async #run() {
     const { name, source, log, cursors, mayWork, logger } = this.#o;
     try {
-      for (let more = true; more && !this.#stopped && mayWork(); ) {
-        const parked = await cursors.parked(name, source);
-        await this.#retry(parked.filter(({ nextAt }) => nextAt && nextAt <= Date.now()));
+      for (let more = true; more; ) {
+        if (this.#stopped) return;
+        if (!mayWork()) return this.#forget();
+        const from = await cursors.cursor(name, source);
+        if (from !== this.#at || this.#anew) this.#forget();
+        this.#anew = false;
+        let parked = await cursors.parked(name, source);
+        const due = parked.filter(({ nextAt }) => nextAt && nextAt <= Date.now());
+        if (due.length > 0) {
+          await this.#retry(due, from);
+          parked = await cursors.parked(name, source); // a stream that is free again must not be passed over
+        }
         if (parked.length >= MAX_PARKED) return logger.error({ event: "follower.stopped", follower: name, parked: parked.length });
         const waiting = new Set(parked.map(({ stream }) => stream));
-        const from = await cursors.cursor(name, source);
         const commits = await log.log(from, BATCH);
+        this.#at = from;
         if (commits.length === 0) break;
         const park = await this.#takeAll(commits.filter(({ stream }) => !waiting.has(stream)));
         more = await this.#store(from, commits.at(-1)!.position, { park, unpark: [] });
@@ -139,17 +157,26 @@ export class Follower {
       }
       await this.#sleepUntilDue();
     } catch (error) {
-      this.#o.sink.dropped();
+      this.#forget();
       logger.warn({ event: "follower.failed", follower: name, source, error: String(error) });
       if (!this.#stopped) this.#due = setTimeout(() => this.wake(), jittered(BACKOFF * 4));
     }
   }
 
+  /** What the sink kept holds only as long as nobody else works. */
+  #forget() {
+    this.#at = -1;
+    this.#o.sink.dropped();
+  }
+
   async #store(from: number, to: number, parking: Parking): Promise<boolean> {
     const { name, source, cursors, sink } = this.#o;
     const stored = await cursors.advance(name, source, from, to, parking, sink.flush());
-    if (stored) this.changes++;
-    else sink.dropped();
+    if (!stored) this.#forget();
+    else {
+      this.changes++;
+      this.#at = to;
+    }
     return stored;
   }
 
@@ -174,10 +201,9 @@ export class Follower {
   }
 
   /** Runs parked streams from where they stopped up to the cursor; what fails again waits longer, what comes through is free. */
-  async #retry(due: Parked[]) {
-    const { name, source, log, cursors, sink } = this.#o;
+  async #retry(due: Parked[], cursor: number) {
+    const { log, sink } = this.#o;
     for (const parked of due) {
-      const cursor = await cursors.cursor(name, source);
       for (let version = parked.version; ; ) {
         const page = (await log.read(parked.stream, version - 1, BATCH)).filter(({ position }) => position <= cursor);
         let failed: Parked | undefined;
@@ -192,7 +218,8 @@ export class Follower {
         }
         const onward = page.length === BATCH && !failed;
         const park = failed ? [failed] : onward ? [{ ...parked, version }] : [];
-        await this.#store(cursor, cursor, { park, unpark: park.length > 0 ? [] : [parked.stream] });
+        const stored = await this.#store(cursor, cursor, { park, unpark: park.length > 0 ? [] : [parked.stream] });
+        if (!stored) return;
         if (!onward) break;
       }
     }

@@ -161,7 +161,7 @@ const coordination = (
   const log: Log = openLog(name);
   const runner = new SagaRunner(sagas, store, leases, broker, logger);
   const alive = new Lease(leases, `node/${me}`); // says that the sagas that this process owns are in good hands
-  const lease = new Lease(leases, "sagas", () => follower.wake(0));
+  const lease = new Lease(leases, "sagas", () => follower.takeOver());
   const follower: Follower = new Follower({
     name: "sagas",
     source: name,

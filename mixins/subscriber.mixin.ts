@@ -61,7 +61,7 @@ const subscribe = (service: Service, source: string, handlers: Map<string, Handl
   const cursors: CursorStore = openCursorStore(service.name);
   const leases: LeaseStore = openLeaseStore(service.name);
   const followerName = `subscriber/${source}`;
-  const lease = new Lease(leases, followerName, () => follower.wake(0));
+  const lease = new Lease(leases, followerName, () => follower.takeOver());
   const follower: Follower = new Follower({
     name: followerName,
     source,

@@ -62,7 +62,7 @@ export class View<D extends object> {
     this.#file = file;
     this.#cursors = cursors;
     this.#leases = leases;
-    this.#lease = new Lease(leases, `view/${spec.name}`, () => this.#serving?.follower.wake(0));
+    this.#lease = new Lease(leases, `view/${spec.name}`, () => this.#serving?.follower.takeOver());
     this.#log = openLog(spec.source);
   }
 
