@@ -1,0 +1,35 @@
+import { once } from "node:events";
+import { request } from "node:http";
+import type { Member } from "./fleet.ts";
+import type { Attempt, Op } from "./journal.ts";
+
+const PATIENCE = 60_000; // beyond the gateway's own: who answers so late does not answer
+
+/** Codes of refusals that say nothing of whether it will be refused again, or that it was not done. */
+const DOUBT = new Set(["VERSION_CONFLICT"]);
+
+/** Asks once, over HTTP. Whatever breaks on the way leaves the outcome in doubt. */
+export const ask = async (op: Op, client: number, { name: node, url, agent }: Member): Promise<Attempt> => {
+  const began = performance.now();
+  const said = await exchange(op, url, agent).catch(() => undefined);
+  const ended = performance.now();
+  const about = { op, client, node, began, ended };
+  if (!said) return { ...about, outcome: "doubt", status: 0, ...(ended - began >= PATIENCE && { code: "NO_ANSWER" }) };
+  const { status, answer } = said;
+  if (status < 300) return { ...about, outcome: "done", status, answer };
+  const code = String(answer?.code);
+  return { ...about, outcome: status >= 500 || DOUBT.has(code) ? "doubt" : "refused", status, code, answer };
+};
+
+const exchange = async ({ method, path, body, key, ifMatch }: Op, url: string, agent: import("node:http").Agent) => {
+  const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const headers: Record<string, string> = {};
+  if (bytes) Object.assign(headers, { "content-type": "application/json", "content-length": String(bytes.length) });
+  if (key !== undefined) headers["idempotency-key"] = key;
+  if (ifMatch !== undefined) headers["if-match"] = `"${ifMatch}"`;
+  const req = request(`${url}/api/v1${path}`, { method, headers, agent, signal: AbortSignal.timeout(PATIENCE) });
+  req.end(bytes);
+  const [res] = await once(req, "response");
+  const text = Buffer.concat(await res.toArray()).toString("utf8");
+  return { status: res.statusCode as number, answer: text === "" ? undefined : JSON.parse(text) };
+};

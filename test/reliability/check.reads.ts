@@ -1,0 +1,137 @@
+import { isDeepStrictEqual } from "node:util";
+import type { DomainEvent, Model, Versioned } from "../../mixins/core/model.ts";
+import { toRecorded } from "../../mixins/record.actions.ts";
+import type { Logged } from "../../mixins/storage/event-store.ts";
+import { dealModel } from "../../services/deals/deals.domain.ts";
+import { shown } from "../../services/deals/deals.shown.ts";
+import { stockModel } from "../../services/inventory/inventory.stock.ts";
+import { toFullAnswer } from "../../services/inventory/inventory.views.ts";
+import { named } from "./check.effects.ts";
+import type { Attempt, Journal } from "./journal.ts";
+import type { Inspected } from "./record.ts";
+
+/** One state that a client was shown: of what, at which version, and all that was said of it. */
+interface Sight {
+  attempt: Attempt;
+  of: string;
+  version: number;
+  said: unknown;
+  /** What the record makes of that version. */
+  expected: (version: number) => unknown;
+}
+
+/** No read goes back, and none shows what was never stored. */
+export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Inspected): string[] => {
+  const deals = history(record.deals, dealModel, (deal) => plain(shown(deal)));
+  const stocks = history(record.stock, stockModel, (stock) => plain(toFullAnswer(stock, 0)));
+  const histories = Map.groupBy(record.deals, ({ stream }) => stream);
+  const sights = attempts.flatMap((attempt): Sight[] => {
+    const { op, outcome, answer } = attempt;
+    if (outcome !== "done") return [];
+    switch (op.kind) {
+      case "list":
+        return (answer.items as Record<string, unknown>[]).map((row) => {
+          const id = row.id as string;
+          return { attempt, of: `the list's ${id}`, version: row.version as number, said: row, expected: (v) => summary(deals(id, v)) };
+        });
+      case "history": {
+        const commits = histories.get(op.deal!) ?? [];
+        const expected = (version: number) => plain(commits.slice(0, version).map(toRecorded));
+        return [{ attempt, of: op.deal!, version: answer.items.length, said: answer.items, expected }];
+      }
+      case "book":
+      case "takeBack": {
+        const expected = (v: number) => brief(deals(op.deal!, v));
+        return [{ attempt, of: op.deal!, version: answer.version, said: answer, expected }];
+      }
+      case "stock":
+        if (answer.version === undefined) return []; // shows a moment that no version has
+        return [{ attempt, of: op.stock!, version: answer.version, said: answer, expected: (v) => stocks(op.stock!, v) }];
+      default: {
+        if (!answer.status) return []; // says nothing of a state
+        const { short, ...said } = answer;
+        return [{ attempt, of: said.id, version: said.version, said, expected: (v) => deals(said.id, v) }];
+      }
+    }
+  });
+  const breaches: string[] = [];
+  for (const { attempt, of, version, said, expected } of sights) {
+    const found = expected(version);
+    if (isDeepStrictEqual(said, found)) continue;
+    const what = found === undefined ? "was never stored" : `is ${JSON.stringify(found)} in the record`;
+    breaches.push(`${named(attempt.op)} of ${attempt.node} showed ${of}@${version} as ${JSON.stringify(said)}, which ${what}`);
+  }
+  for (const [of, seen] of Map.groupBy(sights, ({ of }) => of)) breaches.push(...goingBack(of, seen));
+  for (const { op, outcome, answer } of attempts) {
+    const [, id, version] = /&seen=(.+)@(\d+)$/.exec(op.path) ?? [];
+    if (!id || outcome !== "done" || op.path.includes("status=")) continue;
+    const row = (answer.items as { id: string; version: number }[]).find((item) => item.id === id);
+    const full = (answer.items as unknown[]).length === 200; // then it may stand on a later page
+    if (row ? row.version < Number(version) : !full) breaches.push(`${named(op)} shows ${id} at ${row?.version ?? "no version"}`);
+  }
+  return breaches;
+};
+
+/** Whoever asks after somebody was answered is shown no less than he was. */
+const goingBack = (of: string, sights: Sight[]): string[] => {
+  const byEnd = sights.toSorted((a, b) => a.attempt.ended - b.attempt.ended);
+  const breaches: string[] = [];
+  let latest: Sight | undefined;
+  let next = 0;
+  for (const sight of sights.toSorted((a, b) => a.attempt.began - b.attempt.began)) {
+    for (; byEnd[next] && byEnd[next]!.attempt.ended < sight.attempt.began; next++) {
+      if (!latest || byEnd[next]!.version > latest.version) latest = byEnd[next];
+    }
+    if (!latest || sight.version >= latest.version) continue;
+    const [now, before] = [sight.attempt, latest.attempt];
+    breaches.push(
+      `${of} went back from ${latest.version} (${named(before.op)} of ${before.node}) to ${sight.version} (${named(now.op)} of ${now.node}, ${Math.round(now.began - before.ended)} ms later)`,
+    );
+  }
+  return breaches;
+};
+
+/** The states of a record's streams by version, as the API shows them; undefined for a version that it has not. */
+const history = <S, E extends DomainEvent, T>(commits: Logged<E>[], model: Model<S, E>, show: (state: Versioned<S>) => T) => {
+  const streams = Map.groupBy(commits, ({ stream }) => stream);
+  const kept = new Map<string, T[]>();
+  return (id: string, version: number): T | undefined => {
+    let states = kept.get(id);
+    if (!states) {
+      let state = model.initial;
+      states = (streams.get(id) ?? []).map((commit) => {
+        state = commit.events.reduce(model.evolve, state);
+        return show({ ...state, id, version: commit.version });
+      });
+      kept.set(id, states);
+    }
+    return states[version - 1];
+  };
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: as it comes over HTTP
+const plain = (value: unknown): any => JSON.parse(JSON.stringify(value));
+
+/** A deal as lists show it. */
+export const summary = (deal: ReturnType<typeof shown> | undefined): Record<string, unknown> | undefined => {
+  if (!deal) return undefined;
+  const { id, version, status, saleParty, country, currency, date } = deal;
+  const { lines, amount } = status === "returned" ? deal.returns[0]! : deal;
+  return { id, version, status, saleParty, country, currency, date, lines: lines.length, amount };
+};
+
+const brief = (deal: Record<string, unknown> | undefined) => {
+  if (!deal) return undefined;
+  const { id, version, status, refused } = deal;
+  return { id, version, status, ...(refused !== undefined && { refused }) };
+};
+
+/** Every deal as it is in the end. */
+export const finalDeals = ({ deals }: Inspected): ReturnType<typeof shown>[] =>
+  Array.from(
+    Map.groupBy(deals, ({ stream }) => stream),
+    ([id, commits]) => {
+      const state = commits.flatMap(({ events }) => events).reduce(dealModel.evolve, dealModel.initial);
+      return shown({ ...state, id, version: commits.length });
+    },
+  );

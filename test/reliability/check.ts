@@ -1,0 +1,19 @@
+import { checkDeals } from "./check.deals.ts";
+import { checkEffects } from "./check.effects.ts";
+import { checkReads } from "./check.reads.ts";
+import { checkStock } from "./check.stock.ts";
+import { checkViews } from "./check.views.ts";
+import type { Journal } from "./journal.ts";
+import type { Inspected } from "./record.ts";
+
+/** Everything that clients were told, held against the record as it is in the end. Answers what was promised and is not so. */
+export const check = (journal: Journal, record: Inspected): string[] => [
+  ...record.unsettled.map((what) => `still moving: ${what}`),
+  ...record.torn,
+  ...journal.breaches,
+  ...checkEffects(journal, record),
+  ...checkReads(journal, record),
+  ...checkStock(record),
+  ...checkDeals(journal, record),
+  ...checkViews(record),
+];
