@@ -1,5 +1,5 @@
 import type { Logged } from "../storage/event-store.ts";
-import { openEventStore } from "../storage/open.ts";
+import { RoomLog } from "./room.log.ts";
 
 /** What a room committed, as those who follow it read it: by position, and a single stream where that had to wait. */
 export interface Log {
@@ -11,4 +11,4 @@ export interface Log {
 }
 
 /** Embedded, the room's own record is what carries its events. */
-export const openLog = (room: string): Log => openEventStore(room);
+export const openLog = (room: string): Log => new RoomLog(room);

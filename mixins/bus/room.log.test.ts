@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { ServiceBroker } from "moleculer";
+import type { Logged } from "../storage/event-store.ts";
+
+process.env.DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-room-log-"));
+const { RoomLog } = await import("./room.log.ts");
+const { collection } = await import("../collection.mixin.ts");
+const { openEventStore } = await import("../storage/open.ts");
+after(() => rmSync(process.env.DATA_DIR!, { recursive: true }));
+
+test("a collection is followed as an actor room is, also by who was there before it", async () => {
+  const log = new RoomLog("notes");
+  assert.deepEqual(await log.log(0, 10), []);
+  assert.equal(await log.end(), 0);
+  const told = Promise.withResolvers<void>();
+  log.listen(told.resolve);
+
+  const broker = new ServiceBroker({ logger: false });
+  broker.createService(collection({ name: "notes", entity: "Note", fields: { title: "string" }, sorts: ["title"] }));
+  await broker.start();
+  await broker.call("v1.notes.create", { id: "a", title: "A" });
+  await told.promise;
+  const [commit] = (await log.log(0, 10)) as [Logged];
+  assert.deepEqual([commit.stream, commit.version, commit.events[0]!.type, commit.position], ["a", 1, "NoteSaved", await log.end()]);
+  assert.deepEqual(await log.read("a", 0, 10), [commit]);
+  await log.close();
+  await broker.stop();
+});
+
+test("an actor room is followed from its commits", async () => {
+  const log = new RoomLog("acts");
+  assert.deepEqual(await log.read("s", 0, 10), []);
+  const store = openEventStore("acts");
+  await store.append({ id: "c1", stream: "s", version: 1, events: [{ type: "Acted" }], at: 1, occurredAt: 1 });
+  assert.deepEqual(
+    (await log.log(0, 10)).map(({ id }) => id),
+    ["c1"],
+  );
+  assert.equal((await log.read("s", 0, 10)).length, 1);
+  await log.close();
+  await store.close();
+});
