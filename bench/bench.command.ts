@@ -1,6 +1,6 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Load } from "./load/load.ts";
 import { compared, type Measured, tableOf } from "./report.ts";
@@ -22,6 +22,7 @@ Measures this system beside what its users have today, on this machine, in at mo
 --only row,row           of ${Object.keys(ROWS).join(", ")}
 --systems system,system  of ${SYSTEMS.join(", ")}
 --json FILE              writes [{ row, system, median, p99, unit, ratio }] as well
+--profile FOLDER         Banyan leaves a CPU profile there for each server that it was; costs some percent
 --help                   shows this`;
 
 const complain = (text: string): never => {
@@ -38,7 +39,8 @@ const chosen = <T extends string>(text: string | undefined, all: readonly T[], w
 const options = () => {
   const string = { type: "string" } as const;
   try {
-    return parseArgs({ options: { only: string, systems: string, json: string, help: { type: "boolean", short: "h" } } }).values;
+    return parseArgs({ options: { only: string, systems: string, json: string, profile: string, help: { type: "boolean", short: "h" } } })
+      .values;
   } catch (error) {
     return complain(`${(error as Error).message}\n\n${USAGE}`);
   }
@@ -67,7 +69,7 @@ const clean = async () => {
 };
 process.on("SIGINT", () => clean().then(() => process.exit(130)));
 
-const bench: Bench = { names, load, progress, systems: new Systems(dir, load, progress) };
+const bench: Bench = { names, load, progress, systems: new Systems(dir, load, progress, values.profile && resolve(values.profile)) };
 const measured: Measured[] = [];
 try {
   for (const row of rows) {

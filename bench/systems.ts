@@ -40,21 +40,24 @@ export class Systems {
   readonly #dir: string;
   readonly #load: Load;
   readonly #progress: (text: string) => void;
+  readonly #profiles?: string;
   #count = 0;
 
-  constructor(dir: string, load: Load, progress: (text: string) => void) {
+  constructor(dir: string, load: Load, progress: (text: string) => void, profiles?: string) {
+    this.#profiles = profiles;
     this.#dir = dir;
     this.#load = load;
     this.#progress = progress;
   }
 
   /** Starts a system on a folder of its own: empty, or with the seeded deals. */
-  async start(name: SystemName, seeded = false, extra: string[] = []): Promise<Server> {
+  async start(name: SystemName, seeded = false): Promise<Server> {
     const program = PROGRAMS[name];
     install(program);
     const dir = this.folder(name);
     if (seeded && name !== "node-http") cpSync(await this.#seeded(name), dir, { recursive: true });
-    return Server.start({ ...program, args: [...extra, ...program.args] }, dir);
+    const profile = this.#profiles && name === "banyan" ? ["--cpu-prof", `--cpu-prof-dir=${this.#profiles}`] : [];
+    return Server.start({ ...program, args: [...profile, ...program.args] }, dir);
   }
 
   folder(name: string): string {
