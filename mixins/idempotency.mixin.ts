@@ -1,5 +1,5 @@
-import { createHash } from "node:crypto";
 import type { Context, ServiceSchema } from "moleculer";
+import { keyOf } from "./actor.key.ts";
 import type { Meta } from "./core/context.ts";
 import { SqliteFile } from "./storage/sqlite.file.ts";
 import { SqliteKeys } from "./storage/sqlite.keys.ts";
@@ -23,10 +23,8 @@ export const idempotency: ServiceSchema = {
   methods: {
     once<T>(this: Holder, ctx: Call, work: () => T): Promise<T> {
       const { file, keys } = this;
-      const once = onceOf(ctx);
-      if (!once) return file!.write(work);
-      const digest = ctx.meta.ownKey ? undefined : digestOf(ctx);
-      return file!.write(() => keys!.once(once, digest, Date.now(), work));
+      const key = keyOf(ctx);
+      return file!.write(key ? () => keys!.once(key.once, key.digest, Date.now(), work) : work);
     },
   },
   started(this: Holder) {
@@ -37,12 +35,3 @@ export const idempotency: ServiceSchema = {
     return this.file?.close();
   },
 };
-
-/** Caller and key: one caller's key is no other's. */
-const onceOf = ({ meta }: Call) => (meta.idempotencyKey ? JSON.stringify([meta.user?.id, meta.idempotencyKey]) : undefined);
-
-const digestOf = (ctx: Call) =>
-  createHash("sha256")
-    .update(JSON.stringify([ctx.action?.name, ctx.params]))
-    .digest("base64url")
-    .slice(0, 22);
