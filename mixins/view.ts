@@ -127,7 +127,10 @@ export class View<D extends object> {
     range: { from?: string; to?: string; currency?: string; prefix?: number },
     seen?: string,
   ): Promise<Total[]> {
-    if (seen) await this.#seen(seen);
+    if (seen) {
+      await this.#seen(seen);
+      await this.#recomputing; // one that runs may have begun before that was seen
+    }
     this.#stamp();
     if (seen || Date.now() - this.#recomputed > FRESH) await this.#recomputeSoon();
     return this.#serving.store.totals(dimension, range);

@@ -18,7 +18,7 @@ export interface Outcome {
   rejects: number;
   /** Of the lines that are of no known customer. */
   unknown: number;
-  /** The last deal that a room answered with: once a report has seen it, it has seen them all. */
+  /** The deal that was answered last. */
   seen?: { id: string; version: number };
 }
 

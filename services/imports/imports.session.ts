@@ -3,7 +3,7 @@ import { exitFor, Refused } from "../../mixins/runtime/refused.ts";
 import { CURRENCY } from "./imports.mapping.ts";
 import { progressOn } from "./imports.progress.ts";
 import { Rejects } from "./imports.rejects.ts";
-import { type Call, callThrough } from "./imports.rooms.ts";
+import { type Call, callThrough, NotYet, patiently } from "./imports.rooms.ts";
 import { importBooks } from "./imports.run.ts";
 import type { Source } from "./imports.source.ts";
 import { revenueIn, tableOf } from "./imports.table.ts";
@@ -61,11 +61,17 @@ const startRooms = async () => {
   return startNode({ rooms: ROOMS, quiet: true });
 };
 
-/** The revenue of all that the system holds, once the reports have seen the deal that was booked last. */
+/** The revenue of all that the system holds, once the reports have seen all that there is now. */
 const reported = async (call: Call, { id, version }: { id: string; version: number }): Promise<string> => {
+  const { end } = await progressOf(call);
+  await patiently(async () => {
+    if ((await progressOf(call)).position < end) throw new NotYet("The reports have not seen all that was booked");
+  });
   const answer = await call("v1.analytics.revenue", { by: "month", currency: CURRENCY, seen: `${id}@${version}` });
   return (answer as { totals: { revenue: string }[] }).totals[0]?.revenue ?? "0";
 };
+
+const progressOf = async (call: Call) => (await call("v1.analytics.progress", {})) as { position: number; end: number };
 
 const inTheBooks = (total: string, imported: string) =>
   total === imported
