@@ -5,6 +5,8 @@
 const SCALE = 8;
 const ONE = 10n ** 8n;
 
+const CANONICAL = /^(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d{0,7}[1-9])$/; // most are: a look costs a tenth of making them so
+
 /** What may be entered as a quantity: positive or zero, 12 digits, 4 decimals. */
 export const quantity = { type: "string", pattern: "^\\d{1,12}(\\.\\d{1,4})?$" } as const;
 /** What may be entered as money or a rate: the same, also below zero. */
@@ -32,7 +34,8 @@ export const decimal = (value: bigint): string => {
   return `${value < 0n ? "-" : ""}${whole}${rest && `.${rest}`}`;
 };
 
-export const canonical = (text: string): string => decimal(units(text));
+/** The one way in which a decimal is kept, however it was typed. */
+export const canonical = (text: string): string => (CANONICAL.test(text) ? text : decimal(units(text)));
 export const add = (...terms: string[]): string => decimal(terms.reduce((sum, term) => sum + units(term), 0n));
 export const subtract = (a: string, b: string): string => decimal(units(a) - units(b));
 export const negate = (a: string): string => decimal(-units(a));

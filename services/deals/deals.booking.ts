@@ -1,7 +1,8 @@
+import { canonical } from "../../mixins/core/decimal.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { book, bookReturn as bookReturned, type Deal } from "./deals.domain.ts";
-import type { Line } from "./deals.events.ts";
+import type { Line, Source } from "./deals.events.ts";
 import * as shapes from "./deals.params.ts";
 import { confirmation, takingBack } from "./deals.saga.ts";
 import type { DealCall, Deals } from "./deals.service.ts";
@@ -47,7 +48,8 @@ export const bookReturn = action({
     const { id, saleParty, country, currency, date = today() } = ctx.params;
     const kinds = await kindsOf(ctx, ctx.params.lines);
     const lines = ctx.params.lines.map(({ product, warehouse, kind, quantity, rate }, i) => ({
-      ...{ id: String(i + 1), product, warehouse: warehouse!, kind: kind ?? kinds.get(product) ?? "goods", quantity, rate },
+      ...{ id: String(i + 1), product, warehouse: warehouse!, kind: kind ?? kinds.get(product) ?? "goods" },
+      ...{ quantity: canonical(quantity), rate: canonical(rate) },
     }));
     let deal = await this.act(ctx, id, bookReturned({ saleParty, country: country!, currency, date }, lines));
     if (takesBack(deal, "1")) {
@@ -70,9 +72,13 @@ export const linesOf = async (ctx: DealCall, lines: readonly LineAsked[]): Promi
     return String(next);
   };
   return lines.map(({ id = fresh(), product, warehouse = "main", kind = kinds.get(product) ?? "goods", quantity, rate, sources = [] }) => ({
-    ...{ id, product, warehouse, kind, quantity, rate, sources },
+    ...{ id, product, warehouse, kind, quantity: canonical(quantity), rate: canonical(rate), sources: sources.map(sourceOf) },
   }));
 };
+
+export const sourceOf = ({ supplier, quantity, cost }: Source): Source => ({
+  ...{ supplier, quantity: canonical(quantity), cost: canonical(cost) },
+});
 
 /** Whether the return's goods are still on their way into stock. */
 export const takesBack = (deal: Deal, back: string): boolean => deal.returns.some(({ id, received }) => id === back && !received);
