@@ -40,7 +40,7 @@ export class RateLimit {
 
 /** Says which client a request comes from: who is connected, or, behind proxies that we trust, whom the last of them saw. */
 export const clientBehind = (proxies: readonly string[]): ((req: IncomingMessage) => string) => {
-  if (proxies.length === 0) return ({ socket }) => socket.remoteAddress ?? "";
+  if (proxies.length === 0) return ({ socket }) => home(plain(socket.remoteAddress ?? ""));
   const trusted = blockList(proxies);
   const trusts = (address: string) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
   return ({ socket, headers }) => {
@@ -52,9 +52,12 @@ export const clientBehind = (proxies: readonly string[]): ((req: IncomingMessage
       if (isIP(hop) === 0) break; // no address: whoever wrote it, it names no client
       client = hop;
     }
-    return client;
+    return home(client);
   };
 };
+
+/** Whoever has one address of an IPv6 network of 64 bits has them all, so they are one client. */
+const home = (address: string) => (address.includes(":") ? address.split("::")[0]!.split(":").slice(0, 4).join(":") : address);
 
 /** An IPv4 address may come in IPv6 clothes. */
 const plain = (address: string) => (address.startsWith("::ffff:") ? address.slice(7) : address);

@@ -12,13 +12,13 @@ const header = (description: string, schema: JsonSchema = { type: "string" }) =>
 export const openApiOf = (routes: readonly Route[]): JsonSchema => {
   const paths: Record<string, Record<string, JsonSchema>> = {};
   const ids = new Set<string>();
-  for (const route of routes) {
-    if (!route.action) continue;
+  const actions = routes.filter((route) => route.action).sort((a, b) => a.path.localeCompare(b.path));
+  for (const route of actions) {
     const path = route.path.replace(/:(\w+)/g, "{$1}");
     paths[path] ??= {};
     paths[path][route.method.toLowerCase()] = operationOf(route, ids);
   }
-  return { openapi: "3.1.0", info, servers: [{ url: "/" }], tags: tagsOf(routes), paths, components };
+  return { openapi: "3.1.0", info, servers: [{ url: "/" }], tags: tagsOf(actions), paths, components };
 };
 
 const info = {
@@ -30,7 +30,7 @@ const info = {
 };
 
 const roomOf = (route: Route) => route.action?.name.split(".")[1] ?? "";
-const tagsOf = (routes: readonly Route[]) => [...new Set(routes.map(roomOf))].filter(Boolean).map((name) => ({ name }));
+const tagsOf = (routes: readonly Route[]) => [...new Set(routes.map(roomOf))].map((name) => ({ name }));
 
 const operationOf = (route: Route, ids: Set<string>): JsonSchema => {
   const action = route.action!;

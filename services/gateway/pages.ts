@@ -24,7 +24,7 @@ export const addPages = (router: Router, door: Door, broker: ServiceBroker): voi
       exchange.page(type, text);
     });
   };
-  page("/", (exchange) => exchange.page(HTML, homePage(broker)));
+  page("/", (exchange) => exchange.page(HTML, homePage(broker, exchange.req.headers.host ?? "localhost")));
   fixed("/openapi.json", JSON_TYPE, () => JSON.stringify(openApiOf(router.routes)));
   fixed("/docs", HTML, () => file("docs.html"));
   fixed("/docs/docs.js", "text/javascript; charset=utf-8", () => file("docs.js"));
@@ -55,12 +55,13 @@ const metricsText = (door: Door, { metrics }: ServiceBroker): string => {
 
 const escaped = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
-const homePage = (broker: ServiceBroker): string => {
+const homePage = (broker: ServiceBroker, host: string): string => {
   const rooms = roomsHere(broker).filter((room) => room !== "gateway");
   const list = rooms.map((room) => `<li><a href="/docs#${escaped(room)}">${escaped(room)}</a></li>`).join("");
   return file("home.html")
     .replace("{{rooms}}", list || "<li>none but this door</li>")
-    .replace("{{node}}", escaped(broker.nodeID));
+    .replace("{{node}}", escaped(broker.nodeID))
+    .replace("{{host}}", escaped(host));
 };
 
 /** The rows of the table in docs/errors.md, each under an anchor of its code: an error's `type` leads here. */

@@ -35,7 +35,12 @@ test("only a proxy that we trust may say whom it speaks for", () => {
   const behind = clientBehind(["10.0.0.0/8", "::1"]);
   assert.equal(behind(req("::ffff:10.0.0.9", "6.6.6.6, 1.1.1.1, 10.2.2.2")), "1.1.1.1", "what a client wrote itself is not believed");
   assert.equal(behind(req("1.2.3.4", "9.9.9.9")), "1.2.3.4");
-  assert.equal(behind(req("::1", "2001:db8::1")), "2001:db8::1");
+  assert.equal(
+    behind(req("::1", "2001:db8:1:2::7")),
+    behind(req("::1", "2001:db8:1:2:3:4:5:6")),
+    "who has one address of a network has all",
+  );
+  assert.notEqual(behind(req("::1", "2001:db8:1:2::7")), behind(req("::1", "2001:db8:1:3::7")));
   assert.equal(behind(req("10.0.0.9", "nonsense")), "10.0.0.9");
   assert.throws(() => clientBehind(["10.0.0.0/99"]), /TRUSTED_PROXIES must name/);
 });
