@@ -11,8 +11,9 @@ export type Work = (again: () => boolean, took: (ms: number) => void) => Promise
 export const printRounds = async (row: string, works: Record<string, Work>) => {
   const seen = Object.entries(works).map(([system, work]) => ({ system, work, rates: [] as number[], latencies: new Histogram() }));
   for (let round = 0; round <= ROUNDS; round++) {
-    for (const { work, rates, latencies } of seen) {
+    for (const { system, work, rates, latencies } of seen) {
       let count = 0;
+      const cpu = process.cpuUsage();
       const start = performance.now();
       await work(
         () => performance.now() < start + MS,
@@ -21,6 +22,8 @@ export const printRounds = async (row: string, works: Record<string, Work>) => {
           if (round > 0) latencies.record(ms * 1_000);
         },
       );
+      const { user, system: kernel } = process.cpuUsage(cpu);
+      console.error(`${row}: round ${round}, ${system}, ${((user + kernel) / count).toFixed(1)} µs of CPU each`);
       if (round > 0) rates.push(count / ((performance.now() - start) / 1_000));
     }
   }
