@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, get, request } from "node:http";
 import { test } from "node:test";
+import type { Context, Service } from "moleculer";
 import { dependsOn } from "../../mixins/runtime/health.ts";
+import { lines } from "../../mixins/runtime/logger.ts";
 import { clientBehind, RateLimit } from "../../services/gateway/limits.ts";
 import { echo, latch } from "../support/echo.service.ts";
 import { ask, serve } from "../support/http.ts";
@@ -157,4 +159,40 @@ test("the log has a JSON line for each request, without its query", async (t) =>
   });
   assert.ok(time > 0 && ms >= 0 && bytes > 0 && /^[0-9a-f]{32}$/.test(traceId));
   assert.doesNotMatch(out, /hidden/);
+});
+
+test("what a room logs for a request names the request, also behind another room", async (t) => {
+  const behind = {
+    name: "behind",
+    actions: {
+      look(this: Service) {
+        this.logger.error({ event: "looked", password: "hidden" });
+      },
+    },
+  };
+  const ahead = {
+    name: "ahead",
+    version: 1,
+    actions: { ask: { rest: "GET /", params: {}, handler: (ctx: Context) => ctx.call("behind.look") } },
+  };
+  const { url, broker } = await serve(t, [behind, ahead]);
+  const written = t.mock.method(lines, "write", () => {});
+  const traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+  assert.equal((await ask(`${url}/api/v1/ahead`, { headers: { "X-Request-Id": "mine", traceparent } })).status, 204);
+  await broker.call("behind.look", {}, { requestID: "from-elsewhere" });
+  const told = written.mock.calls.map(({ arguments: [line] }) => JSON.parse(line!));
+  assert.deepEqual(
+    told.map(({ event, room, requestId, traceId, user, password }) => ({ event, room, requestId, traceId, user, password })),
+    [
+      {
+        event: "looked",
+        room: "behind",
+        requestId: "mine",
+        traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
+        user: "anonymous",
+        password: "[hidden]",
+      },
+      { event: "looked", room: "behind", requestId: "from-elsewhere", traceId: "from-elsewhere", user: "anonymous", password: "[hidden]" },
+    ],
+  );
 });

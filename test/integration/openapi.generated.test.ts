@@ -73,6 +73,7 @@ const requests = (base: string, path: string, method: string, operation: Operati
     {
       "If-Match": bad ? fc.constantFrom('"1"', "1", "W/", '"x"') : fc.constantFrom('"1"', "*"),
       "Idempotency-Key": fc.stringMatching(/^[!-~]{1,20}$/),
+      Accept: fc.constantFrom("text/csv", "*/*"),
     },
     { requiredKeys: [] },
   );
@@ -114,6 +115,9 @@ test("whatever is asked of whichever endpoint, the answer is one that its descri
     return (answer: Answer) => {
       if (answer.status < 400) {
         assert.equal(answer.status, Number(status));
+        const [type = ""] = (answer.headers["content-type"] ?? "").split(";");
+        assert.ok(answer.status === 204 || good.content?.[type], `${type} is not promised`);
+        if (type === "text/csv") return;
         assert.ok(
           fits(answer.json),
           `${answer.text.slice(0, 500)}\nis not what is promised: ${ajv.errorsText((fits as { errors?: null }).errors)}`,
