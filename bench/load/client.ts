@@ -47,7 +47,7 @@ const measure = async (plan: Plan): Promise<Outcome> => {
 
   /** Requests arrive when they are due; one that finds no free connection waits, and its wait counts. */
   const arrive = async (rate: number) => {
-    const free = [...connections];
+    const free = [...connections]; // in turn: one that rests too long is closed by the server
     const due: number[] = [];
     let arrived = 0;
     const freed = (connection: Connection) => {
@@ -57,7 +57,7 @@ const measure = async (plan: Plan): Promise<Outcome> => {
     };
     for (let now = start; now < end && !failure; now = performance.now()) {
       for (; start + (arrived * 1_000) / rate <= now; arrived++) due.push(start + (arrived * 1_000) / rate);
-      while (due.length > 0 && free.length > 0) ask(free.pop()!, due.shift()!, freed);
+      while (due.length > 0 && free.length > 0) ask(free.shift()!, due.shift()!, freed);
       await delay(1);
     }
   };
@@ -65,7 +65,10 @@ const measure = async (plan: Plan): Promise<Outcome> => {
   if (plan.rate) await arrive(plan.rate);
   else connections.forEach(again);
   while (!failure && (connections.some(({ free }) => !free) || (asked < many && performance.now() < end))) {
-    if (performance.now() > end + PATIENCE * 1_000) fail(new Error(`an answer that had not come after ${PATIENCE} seconds`));
+    if (performance.now() > end + PATIENCE * 1_000) {
+      const late = connections.filter(({ free }) => !free);
+      fail(new Error(`${late.length} answers had not come after ${PATIENCE} seconds, the first to ${late[0]?.asked}`));
+    }
     await delay(1);
   }
   const seconds = (performance.now() - start) / 1_000;

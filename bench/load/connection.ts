@@ -16,6 +16,7 @@ export class Connection {
   readonly #socket: Socket;
   #received: Buffer = NOTHING;
   #answered?: Answered;
+  #asked: Buffer = NOTHING;
 
   private constructor(socket: Socket, failed: (error: Error) => void) {
     this.#socket = socket;
@@ -45,8 +46,14 @@ export class Connection {
     return this.#answered === undefined;
   }
 
+  /** What it waits for, or waited for last: its first line. */
+  get asked(): string {
+    return this.#asked.toString().split("\r\n", 1)[0]!;
+  }
+
   send(request: Buffer, answered: Answered) {
     this.#answered = answered;
+    this.#asked = request;
     this.#socket.write(request);
   }
 
