@@ -1,9 +1,20 @@
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Refused } from "./refused.ts";
 
 /** A restore leaves this file in the folder while names change: what is there is of two moments until it is gone. */
 export const RESTORING = ".restoring";
+
+/** Makes a folder and those above it. Node's own `recursive` never comes back where none can be made, as in /proc. */
+export const makeFolder = (path: string) => {
+  if (existsSync(path)) return;
+  makeFolder(dirname(path));
+  try {
+    mkdirSync(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another process was first
+  }
+};
 
 /** Makes the folder if need be, and throws `Refused` where rooms could not store in it. */
 export const prepareDataDir = (dataDir: string) => {
@@ -11,7 +22,7 @@ export const prepareDataDir = (dataDir: string) => {
   if (existsSync(join(dir, RESTORING))) throw new Refused(`DATA_DIR: a restore into ${dir} was interrupted; run it again`);
   const probe = join(dir, `.${process.pid}.probe`);
   try {
-    mkdirSync(dir, { recursive: true });
+    makeFolder(dir);
     writeFileSync(probe, ""); // rights do not tell: root has them all, and a full or read-only disk shows none of it
     rmSync(probe);
   } catch (error) {

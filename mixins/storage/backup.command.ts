@@ -33,6 +33,12 @@ const run = async () => {
   }
 };
 
-await run().catch((error: Error & { code?: string }) =>
-  exitFor(error.code?.startsWith("ERR_PARSE_ARGS") ? new Refused(`${error.message}\n${USAGE}`) : error),
-);
+/** A full disk, a folder that is not ours, a file that another process will not let go of: one line is enough for these. */
+const told = (error: Error & { code?: string }) =>
+  error.code?.startsWith("ERR_PARSE_ARGS")
+    ? new Refused(`${error.message}\n${USAGE}`)
+    : "errno" in error || "errcode" in error
+      ? new Refused(error.message)
+      : error;
+
+await run().catch((error) => exitFor(told(error)));

@@ -1,19 +1,13 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { type TestContext, test } from "node:test";
+import { test } from "node:test";
 import { Worker } from "node:worker_threads";
+import { folder } from "../../test/support/system.ts";
 import { backup } from "./backup.ts";
 
 const ROOMS = ["deals", "inventory", "orders"];
-
-const folder = (t: TestContext) => {
-  const path = mkdtempSync(join(tmpdir(), "banyan-"));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-};
 
 /** Writes the same row into one room after the other, as fast as it can: at any moment the first has as many as the last, or one more. */
 const inStep = `
@@ -57,4 +51,20 @@ test("the rooms of a backup are of one moment, also while all of them are writte
     assert.ok(first >= from && first >= second && second >= last && first - last <= 1, rows.join());
     await until(written + 500);
   }
+});
+
+test("a backup that could not be finished leaves nothing that looks like one", async (t) => {
+  const [data, backups] = [folder(t), folder(t)];
+  for (const room of ROOMS) {
+    const db = new DatabaseSync(join(data, `${room}.db`));
+    db.exec("CREATE TABLE t (n INTEGER PRIMARY KEY)");
+    db.close();
+  }
+  const full = (file: string) => {
+    if (file === "inventory.db") throw new Error("no space left");
+  };
+  await assert.rejects(backup(join(backups, "b"), data, full), /no space left/);
+  assert.deepEqual(readdirSync(backups), []);
+  await backup(join(backups, "b"), data);
+  assert.deepEqual(readdirSync(join(backups, "b")), ["deals.db", "inventory.db", "manifest.json", "orders.db"]);
 });

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { backup as copyPages, DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
+import { makeFolder } from "../runtime/data-dir.ts";
 import { Refused } from "../runtime/refused.ts";
 
 export const MANIFEST = "manifest.json";
@@ -45,7 +46,7 @@ export const backup = async (folder: string, dataDir: string, progress: Progress
   const partial = `${target}.partial-${process.pid}`;
   try {
     const at = freezeMoment(sources, dataDir);
-    mkdirSync(partial, { recursive: true });
+    makeFolder(partial);
     const files: Manifest["files"] = [];
     for (const { name, reader } of sources) {
       const path = join(partial, name);

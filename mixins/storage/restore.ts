@@ -1,7 +1,7 @@
 import { constants, copyFileSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { RESTORING } from "../runtime/data-dir.ts";
+import { makeFolder, RESTORING } from "../runtime/data-dir.ts";
 import { Refused } from "../runtime/refused.ts";
 import { digest, FORMAT, MANIFEST, type Manifest, type Progress, roomFiles, sync } from "./backup.ts";
 
@@ -26,7 +26,7 @@ export const restore = async (
 ): Promise<Restored> => {
   const [from, to] = [resolve(folder), resolve(dataDir)];
   const manifest = await verified(from, progress);
-  mkdirSync(to, { recursive: true });
+  makeFolder(to);
   const mark = join(to, RESTORING);
   const there = roomFiles(to);
   if (there.length > 0 && !force && !existsSync(mark)) {

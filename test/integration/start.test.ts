@@ -81,6 +81,7 @@ test("a start that cannot be says why in one line, and what to do", async (t) =>
     [{ ROOMS: "deals,sails" }, /^ROOMS: there is no room sails; there are .*deals/],
     [{ HOST: "192.0.2.1" }, /^HOST: cannot listen on 192\.0\.2\.1/],
     [{ DATA_DIR: join(dir, "file/data") }, /^DATA_DIR: cannot write to .*file\/data/],
+    [{ DATA_DIR: "/proc/nowhere/data" }, /^DATA_DIR: cannot write to \/proc\/nowhere/],
     [{ DATA_DIR: join(dir, "damaged") }, /^DATA_DIR: a file in .*damaged cannot be used/],
     [{ DATA_DIR: join(dir, "restored") }, /^DATA_DIR: a restore into .* was interrupted/],
   ];
