@@ -14,8 +14,14 @@ export interface Run {
   version: number;
   last?: string;
   origin: Origin;
-  /** Settles when the record has all that was appended. */
+  /** What has happened and is not on its way to the record yet, and where the record's index has it. */
+  unsaved: SagaEvent[];
+  row: Pick<SagaState, "status" | "owner">;
+  /** Settles when the record has all that was sent to it. */
   stored: Promise<void>;
+  /** Resolves when the record says that the saga has begun. */
+  readonly begun: Promise<void>;
+  readonly begin: () => void;
   /** Cuts the wait before the next try short. */
   hurry: () => void;
 }
@@ -35,6 +41,8 @@ export class SagaRecord {
     const commits = await this.#store.read(id);
     const state = commits.flatMap(({ events }) => events).reduce(sagaModel.evolve, sagaModel.initial);
     const { by, request, cause, occurredAt } = commits[0] ?? {};
+    const { promise: begun, resolve: begin } = Promise.withResolvers<void>();
+    if (commits.length > 0) begin();
     return {
       id,
       saga: commits.length > 0 ? this.saga(state.saga) : { name: "", steps: [] },
@@ -42,24 +50,31 @@ export class SagaRecord {
       version: commits.length,
       last: commits.at(-1)?.id,
       origin: { by, request, cause, occurredAt },
+      unsaved: [],
+      row: state,
       stored: Promise.resolve(),
+      begun,
+      begin,
       hurry: () => {},
     };
   }
 
-  /** Takes the run on at once; `run.stored` says when the record has it, or that somebody else was first. */
-  append(run: Run, events: SagaEvent[]): void {
+  /** Takes the run on. What is repeated when it is lost does no harm, so it goes to the record with what comes next: see `flush`. */
+  note(run: Run, events: readonly SagaEvent[]): void {
+    run.state = events.reduce(sagaModel.evolve, run.state);
+    run.unsaved.push(...events);
+  }
+
+  /** Sends to the record what it does not have; `run.stored` says when it has, or that somebody else was first. */
+  flush(run: Run): void {
+    if (run.unsaved.length === 0) return;
     const at = Date.now();
-    const before = run.state;
-    run.state = events.reduce(sagaModel.evolve, before);
-    run.version++;
-    const { status, owner, saga } = run.state;
-    const moved = status !== before.status || owner !== before.owner;
-    const { by, request, cause, occurredAt = at } = run.origin;
-    const commit: Commit<SagaEvent> = {
+    const { id, origin, state, unsaved: events } = run;
+    const { by, request, cause, occurredAt = at } = origin;
+    const commit = {
       id: randomUUIDv7(),
-      stream: run.id,
-      version: run.version,
+      stream: id,
+      version: run.version + 1,
       after: run.last,
       events,
       by,
@@ -68,10 +83,20 @@ export class SagaRecord {
       at,
       occurredAt,
     };
+    run.unsaved = [];
+    run.version = commit.version;
     run.last = commit.id;
-    const storing = this.#store.append(commit, moved ? { id: run.id, saga, status, owner, at } : undefined);
-    run.stored = Promise.all([run.stored, storing]).then(() => {});
+    const { status, owner, saga } = state;
+    const moved = commit.version === 1 || status !== run.row.status || owner !== run.row.owner;
+    run.row = { status, owner };
+    const storing = this.#store.append(commit, moved ? { id, saga, status, owner, at } : undefined);
+    run.stored = Promise.all([run.stored, storing]).then(run.begin);
     run.stored.catch(() => {}); // whoever waits for it sees it
+  }
+
+  append(run: Run, events: readonly SagaEvent[]): void {
+    this.note(run, events);
+    this.flush(run);
   }
 
   saga(name: string): Saga<never> {

@@ -60,8 +60,9 @@ export class SagaRunner {
   async ensure(id: string, saga: string, input: object, origin: Origin): Promise<void> {
     const { version, state } = await this.#record.load(id);
     if (version > 0 && (ended({ state }) || state.owner !== me || this.#running.has(id))) return;
-    void this.run(id, saga, input, origin).catch(() => {});
-    await (await this.#running.get(id)?.run)?.stored;
+    const ran = this.run(id, saga, input, origin);
+    ran.catch(() => {});
+    await Promise.race([this.#running.get(id)?.run.then(({ begun }) => begun), ran]);
   }
 
   /** How the saga stands in the record. */
@@ -72,6 +73,9 @@ export class SagaRunner {
 
   /** Asks that the saga be undone. Refused once it has passed its point of no return. */
   async cancel(id: string, reason: string): Promise<void> {
+    const mine = await this.#running.get(id)?.run.catch(() => undefined);
+    if (mine) this.#record.flush(mine); // what it has done so far is what decides
+    await mine?.stored.catch(() => {});
     for (;;) {
       const run = await this.#record.load(id);
       if (run.state.cancelled || run.state.status === "undoing" || run.state.status === "undone") return;
@@ -142,11 +146,8 @@ export class SagaRunner {
     if (run.state.status !== "none") return run.state.owner === me || ended(run) ? run : this.#claim(run);
     run.saga = this.#record.saga(saga);
     run.origin = origin;
-    this.#record.append(run, [{ type: "SagaStarted", saga, input, owner: me }]);
-    run.stored.then(
-      () => this.#known.set(id, true),
-      () => {},
-    );
+    this.#record.note(run, [{ type: "SagaStarted", saga, input, owner: me }]);
+    void run.begun.then(() => this.#known.set(id, true));
     return run;
   }
 
@@ -166,6 +167,7 @@ export class SagaRunner {
     while (!this.#stopped) {
       try {
         while (!ended(run) && run.state.owner === me && !this.#stopped) await this.#step(run);
+        this.#record.flush(run);
         await run.stored;
         return ended(run) ? run.state : undefined;
       } catch (error) {
@@ -173,6 +175,7 @@ export class SagaRunner {
         Object.assign(run, await this.#record.load(run.id)); // cancelled meanwhile, or taken over
       }
     }
+    this.#record.flush(run);
     await run.stored;
     return undefined;
   }
@@ -190,15 +193,16 @@ export class SagaRunner {
       if (!nextStep(saga, events.reduce(sagaModel.evolve, state))) events.push({ type: "SagaEnded", outcome: "undone" });
       return this.#record.append(run, events);
     }
-    if (!step.undo) await run.stored; // from here on no cancellation is taken, so what was taken before must be known
-    const outcome = await this.#until(run, step, () =>
-      step.do ? this.#call(run, step, step.do(state.input as never, state.results), "do") : Promise.resolve(),
-    );
+    if (!step.undo && undoable(saga, state)) {
+      this.#record.flush(run); // from here on no cancellation is taken, so what was taken before must be known
+      await run.stored;
+    }
+    const outcome = await this.#until(run, step, () => this.#call(run, step, step.do!(state.input as never, state.results), "do"));
     if (outcome.refusal) return this.#record.append(run, [{ type: "UndoBegun", ...outcome.refusal }]);
     const result = step.keep?.(outcome.answer as never);
     const events: SagaEvent[] = [{ type: "StepDone", step: step.name, ...(result !== undefined && { result }) }];
     if (step === saga.steps.at(-1)) events.push({ type: "SagaEnded", outcome: "completed" });
-    this.#record.append(run, events);
+    this.#record.note(run, events);
   }
 
   /** Tries until the step is done, or is refused while the saga can still be undone. */
@@ -216,6 +220,7 @@ export class SagaRunner {
         const refused = code >= 400 && code < 500 && type !== "VERSION_CONFLICT" && type !== "SERVICE_NOT_FOUND";
         if (revocable && refused) return { refusal: { reason: message, code: type ?? "REFUSED" } };
         if (revocable && step.undo && tries >= (step.retry ?? TRIES)) return { refusal: { reason: message, code: type ?? "FAILED" } };
+        if (tries === 1) this.#record.flush(run); // it takes longer: what is done so far should show
         if (tries === TRIES) {
           this.#logger.error({ event: "saga.stuck", saga: run.id, name: run.saga.name, step: step.name, error: message });
           this.#record.append(run, [{ type: "StepStuck", step: step.name, error: message }]);

@@ -41,7 +41,8 @@ for (const [what, saga, events, next, mayUndo, mayCancel] of [
   ["undoes in the reverse order", trip, [started, done("seat"), undo, undone("room")], "seat", true, false],
   ["refused at the point of no return, undoes all before it", trip, [started, done("seat"), done("room"), undo], "room", true, false],
   ["is undone", trip, [started, done("seat"), undo, undone("room"), undone("seat")], undefined, true, false],
-  ["has a step with nothing to do", odd, [started], "mark", true, true],
+  ["passes over a step that has nothing to do", odd, [started], "look", true, false],
+  ["undoes it all the same", odd, [started, undo], "mark", true, false],
   ["stays stuck where it is", trip, [started, { type: "StepStuck", step: "seat", error: "down" }], "seat", true, true],
 ] as [string, Saga<never>, SagaEvent[], string | undefined, boolean, boolean][]) {
   test(`a saga ${what}`, () => {

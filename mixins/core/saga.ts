@@ -98,9 +98,13 @@ export const undoable = (saga: Saga<never>, { done }: SagaState): boolean =>
 export const cancellable = (saga: Saga<never>, state: SagaState): boolean =>
   state.status === "running" && nextStep(saga, state)?.undo !== undefined;
 
-/** What is to be done next, or undone; undefined at the end. An undo begins with the step that was under way: its outcome may be unknown. */
+/**
+ * What is to be done next, or undone; undefined at the end. An undo begins with the step that was under way, for its
+ * outcome may be unknown. A step that does nothing is only there to be undone.
+ */
 export const nextStep = (saga: Saga<never>, state: SagaState): Step<never> | undefined => {
-  if (state.status !== "undoing") return saga.steps.find(({ name }) => !state.done.includes(name));
-  const reached = saga.steps.slice(0, state.done.length + 1);
+  const ahead = saga.steps.findIndex((step) => step.do && !state.done.includes(step.name));
+  if (state.status !== "undoing") return saga.steps[ahead];
+  const reached = ahead < 0 ? [...saga.steps] : saga.steps.slice(0, ahead + 1);
   return reached.reverse().find((step) => step.undo && !state.undone.includes(step.name));
 };
