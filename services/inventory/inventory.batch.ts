@@ -5,7 +5,7 @@ import type { Meta } from "../../mixins/core/context.ts";
 import type { Rejected } from "../../mixins/core/errors.ts";
 import { decide, type Outcome, type Request, settledIn } from "./inventory.domain.ts";
 import type { StockEvent } from "./inventory.events.ts";
-import { type Recalled, recall } from "./inventory.memory.ts";
+import { type Recalled, recall, type Settled } from "./inventory.memory.ts";
 import type { Stock } from "./inventory.stock.ts";
 
 export type Inventory = Actor<Stock, StockEvent>;
@@ -28,10 +28,12 @@ export interface Answer {
   reason?: string;
 }
 
-/** How an item becomes a request; movements say under which key the store recalls them, reservations are known by the stock itself. */
+/** How an item becomes a request; movements say under which key the store recalls them, reservations that come many at a time are known by the stock itself. */
 export interface Kind<T extends Item> {
   request: (item: T, now: number, recalled?: Recalled) => Request;
   key?: (item: T) => string;
+  /** What the stock says of one that has a key, where it remembers it under another name. */
+  known?: (stock: Stock, item: T) => Outcome | undefined;
 }
 
 export type Done = { readonly ok: true; readonly cost?: string } | { readonly ok: false; readonly refusal: Rejected };
@@ -115,8 +117,8 @@ const commit = async <T extends Item>(
 ): Promise<{ outcomes: readonly Outcome[]; version: number }> => {
   const [{ occurredAt }] = run as [T];
   const key = kind.key?.(run[0]!) ?? null;
-  let outcomes: readonly Outcome[] = [{ ok: true }]; // where the store knows the key: it came before
-  const { version, settled } = await room.act(
+  let outcomes: readonly Outcome[] | undefined;
+  const after = await room.act(
     ctx,
     stream,
     (stock) => {
@@ -128,9 +130,12 @@ const commit = async <T extends Item>(
     },
     { occurredAt, key },
   );
-  const before = key && recall(settled, key); // also where it was refused here, while another process did it
-  return { outcomes: before ? [{ ok: true, cost: before.cost }] : outcomes, version };
+  const known = key && (kind.known?.(after, run[0]!) ?? moved(recall(after.settled, key)));
+  if (known) outcomes = [known]; // also where it was refused here, while another process did it
+  return { outcomes: outcomes ?? [{ ok: true }], version: after.version }; // where only the store knows the key, it came before
 };
+
+const moved = (settled?: Settled): Outcome | undefined => settled && { ok: true, cost: settled.cost };
 
 /** What the stream's record has under an id. It takes as long as the stream is, and is asked only for what a busy stock has forgotten. */
 const record = async (room: Inventory, stream: string, id: string): Promise<StockEvent[]> => {

@@ -1,7 +1,9 @@
 import type { Infer } from "../../mixins/core/params.ts";
 import type { Kind } from "./inventory.batch.ts";
-import { issue, receive, release, reserve, takeBack, writeOff } from "./inventory.domain.ts";
+import { decide, issue, receive, release, reserve, takeBack, writeOff } from "./inventory.domain.ts";
+import { recall } from "./inventory.memory.ts";
 import type { issuing, receiving, releasing, reserving, takingBack, writingOff } from "./inventory.params.ts";
+import { find } from "./inventory.table.ts";
 
 type Items<P> = Infer<P> extends { items: (infer T)[] } ? T : never;
 
@@ -20,6 +22,15 @@ export const writeOffs: Kind<Items<typeof writingOff>> = {
 };
 export const reservations: Kind<Items<typeof reserving>> = {
   request: ({ id, quantity, until, askedAt }, _now, recalled) => reserve({ id, quantity, until, askedAt, recalled }),
+};
+/** One that comes by itself, and does not say when it was first asked for: the store knows it again, however long after. */
+export const reservation: typeof reservations = {
+  ...reservations,
+  key: ({ id }) => `held:${id}`,
+  known: (stock, item) =>
+    find(stock.reservations, item.id) || recall(stock.settled, item.id)
+      ? decide(stock, [reservations.request(item, 0)], 0).outcomes[0] // as it is recorded, whatever may have lapsed meanwhile
+      : undefined,
 };
 export const releases: Kind<Items<typeof releasing>> = {
   request: ({ id, askedAt }, now, recalled) => release({ id, askedAt, recalled }, now),

@@ -9,7 +9,7 @@ import { type Projecting, projection } from "../../mixins/projection.mixin.ts";
 import { newId } from "../../mixins/runtime/new-id.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
 import { type Inventory, type Item, type Kind, runMany, runOne, streamOf } from "./inventory.batch.ts";
-import { issues, receipts, releases, reservations, returns, writeOffs } from "./inventory.kinds.ts";
+import { issues, receipts, releases, reservation, reservations, returns, writeOffs } from "./inventory.kinds.ts";
 import { text } from "./inventory.lots.ts";
 import * as shapes from "./inventory.params.ts";
 import { free, stockModel } from "./inventory.stock.ts";
@@ -124,7 +124,7 @@ export default {
       params: { id: shapes.optionalId, ...shapes.stock, quantity, until: shapes.instant },
       returns: shapes.moved,
       handler(this: Room, ctx) {
-        return move(this, ctx, reservations, { ...ctx.params, until: shapes.momentOf(ctx.params.until) });
+        return move(this, ctx, reservation, { ...ctx.params, until: shapes.momentOf(ctx.params.until) });
       },
     }),
     release: action({
