@@ -30,7 +30,8 @@ const checkSagas = ({ deals, sagas }: Inspected): string[] => {
     for (const event of commits.flatMap(({ events }) => events)) {
       const name = `${stream}~${deal.attempt}`;
       if (event.type === "DealConfirmed" && confirmed.size === confirmed.add(name).size) breaches.push(`${name} was confirmed twice`);
-      if (deal.status === "confirming" && (event.type === "ConfirmationFailed" || event.type === "DealCancelled")) refused.add(name);
+      // a saga whose deal was confirmed, and cancelled before its own record said so, finds it cancelled and undoes nothing
+      if (event.type === "ConfirmationFailed" || event.type === "DealCancelled") refused.add(name);
       deal = dealModel.evolve(deal, event);
     }
   }

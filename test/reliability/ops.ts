@@ -83,8 +83,8 @@ export class World {
         const body = { supplier: `s${n}`, quantity: "0.1", cost: "1.1" };
         return { ...onDeal, path: `${at}/lines/a/sources`, body, effect: `SourceAdded:s${n}`, ...keyed };
       }
-      case "confirm":
-        return { ...onDeal, path: `${at}/confirm`, body: {}, ...keyed };
+      case "confirm": // one that found the deal being confirmed did nothing: when it comes again, the deal may have been reopened and cancelled
+        return { ...onDeal, path: `${at}/confirm`, body: {}, ...keyed, same: false };
       case "fulfil":
         return { ...onDeal, path: `${at}/fulfil`, body: {}, ...keyed };
       case "cancel":
