@@ -1,12 +1,12 @@
 import { canonical } from "../../mixins/core/decimal.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
+import type { Versioned } from "../../mixins/core/model.ts";
 import { action } from "../../mixins/core/params.ts";
 import { book, bookReturn as bookReturned, type Deal } from "./deals.domain.ts";
 import type { Line, Source } from "./deals.events.ts";
 import * as shapes from "./deals.params.ts";
 import { confirmation, takingBack } from "./deals.saga.ts";
 import type { DealCall, Deals } from "./deals.service.ts";
-import { shown } from "./deals.shown.ts";
 import { kindsOf } from "./deals.stock.ts";
 
 type LineAsked = Omit<Line, "id" | "kind" | "warehouse" | "sources"> & Partial<Line>;
@@ -32,8 +32,7 @@ export const bookPast = action({
       await this.pursue(ctx, confirmation(id, deal.attempt, deal.book || undefined), PATIENCE);
       deal = (await this.peek(id))!;
     }
-    const { version, status, refused } = shown(deal);
-    return { id, version, status, ...(refused && { refused }) };
+    return briefly(deal);
   },
 });
 
@@ -56,9 +55,13 @@ export const bookReturn = action({
       await this.pursue(ctx, takingBack(id, "1"), PATIENCE);
       deal = (await this.peek(id))!;
     }
-    const { version, status } = shown(deal);
-    return { id, version, status };
+    return briefly(deal);
   },
+});
+
+const briefly = ({ id, version, status, refused }: Versioned<Deal>) => ({
+  ...{ id, version, status: status as Exclude<Deal["status"], "none"> },
+  ...(refused && { refused }),
 });
 
 /** Lines as a deal holds them: each with an id of its own, and what its product is. */
