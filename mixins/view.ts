@@ -1,31 +1,15 @@
 import { LRUCache } from "lru-cache";
 import type { Logger } from "moleculer";
 import { type Log, openLog } from "./bus/log.ts";
-import { Rejected } from "./core/errors.ts";
-import { freeze } from "./core/freeze.ts";
+import { Rejected, Unavailable } from "./core/errors.ts";
 import { Follower } from "./follower.ts";
 import { Lease } from "./runtime/lease.ts";
 import type { CursorStore } from "./storage/cursor-store.ts";
 import type { LeaseStore } from "./storage/lease-store.ts";
 import { openViewFile } from "./storage/open.ts";
-import type { Total, ViewFile, ViewQuery, ViewStore } from "./storage/view-store.ts";
+import type { Total, ViewFile, ViewStore } from "./storage/view-store.ts";
+import { type Page, type PageParams, readPage } from "./view.pages.ts";
 import { type Projection, ViewSink } from "./view.sink.ts";
-
-export interface Page<D> {
-  items: D[];
-  next?: string;
-}
-
-/** What a list is asked for, as it comes from the outside. */
-export interface PageParams {
-  limit?: number;
-  after?: string;
-  from?: string;
-  to?: string;
-  descending?: boolean;
-  seen?: string;
-  where?: Record<string, string | undefined>;
-}
 
 export interface Progress {
   generation: number;
@@ -38,18 +22,25 @@ const PAGES = 500; // answers kept as they were given
 const FRESH = 200; // milliseconds for which a report answers without recomputing what has changed meanwhile
 const SETTLE = 1_000; // milliseconds until changed buckets are recomputed though nobody asks
 
-/** One projection of a service in this process: follows the source, answers lists and totals, and can be made anew while it serves. */
+/**
+ * One projection of a service in this process: follows the source, answers lists and totals, and can be made anew while it
+ * serves. A definition with another number is a view of its own, so nodes of two versions do not write into each other's.
+ */
 export class View<D extends object> {
   readonly #spec: Projection<D, never>;
+  readonly #key: string;
   readonly #logger: Logger;
   readonly #file: ViewFile;
   readonly #cursors: CursorStore;
   readonly #leases: LeaseStore;
-  readonly #lease: Lease;
   readonly #log: Log;
   readonly #pages = new LRUCache<string, { stamp: string; page: Page<D> }>({ max: PAGES });
+  readonly #stopping = Promise.withResolvers<void>();
+  #stopped = false;
   #serving!: Generation<D>;
   #next?: Generation<D>;
+  #rebuilding?: Promise<void>;
+  readonly #retired: Promise<void>[] = [];
   #outside = -1;
   #recomputed = 0;
   #recomputing?: Promise<void>;
@@ -57,12 +48,12 @@ export class View<D extends object> {
 
   constructor(room: string, spec: Projection<D, never>, logger: Logger) {
     this.#spec = spec;
+    this.#key = `${spec.name}_${spec.number}`;
     this.#logger = logger;
     const { file, cursors, leases } = openViewFile(room);
     this.#file = file;
     this.#cursors = cursors;
     this.#leases = leases;
-    this.#lease = new Lease(leases, `view/${spec.name}`, () => this.#serving?.follower.takeOver());
     this.#log = openLog(spec.source);
   }
 
@@ -78,21 +69,23 @@ export class View<D extends object> {
     return this.#serving.name;
   }
 
+  /** Resolves when the view can be asked: at once, but where this definition of it has never come to the end of the record before. */
   async start() {
-    const { name, number } = this.#spec;
-    const stored = this.#file.serving(name);
+    const stored = this.#file.serving(this.#key);
     this.#serve(stored?.generation ?? 1);
-    await this.#lease.open();
-    if (!stored) await this.#file.serve(name, 1, number);
-    else if (stored.number !== number)
-      void this.rebuild().catch((error) => this.#logger.error({ event: "view.rebuild_failed", view: name, error: String(error) }));
+    if (!stored) {
+      await this.#caughtUp(this.#serving);
+      await this.#file.serve(this.#key, 1, this.#spec.number);
+    }
     if (this.#spec.rollup) this.#timer = setInterval(() => void this.#recomputeSoon().catch(() => {}), SETTLE).unref();
   }
 
   async stop() {
+    this.#stopped = true;
+    this.#stopping.resolve();
     clearInterval(this.#timer);
-    await Promise.all([this.#serving?.follower.stop(), this.#next?.follower.stop(), this.#recomputing?.catch(() => {})]);
-    await this.#lease.close();
+    for (const generation of [this.#serving, this.#next]) if (generation) this.#retire(generation);
+    await Promise.all([...this.#retired, this.#rebuilding?.catch(() => {}), this.#recomputing?.catch(() => {})]);
     await Promise.all([this.#log.close(), this.#cursors.close(), this.#leases.close(), this.#file.close()]);
   }
 
@@ -103,20 +96,7 @@ export class View<D extends object> {
     const key = JSON.stringify([params.limit, params.after, params.from, params.to, params.descending, params.where]);
     const kept = this.#pages.get(key);
     if (kept?.stamp === stamp) return kept.page;
-    const limit = params.limit ?? 50;
-    const query: ViewQuery = {
-      where: params.where ?? {},
-      from: params.from,
-      to: params.to,
-      descending: params.descending ?? false,
-      after: params.after === undefined ? undefined : fromCursor(params.after),
-      limit: limit + 1,
-    };
-    const rows = this.#serving.store.find(query);
-    const { show = (document: D) => document } = this.#spec;
-    const items = rows.slice(0, limit).map(({ document }) => show(document) as D);
-    const last = rows[limit - 1];
-    const page = freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.id) } : { items });
+    const page = readPage(this.#serving.store, this.#spec, params);
     this.#pages.set(key, { stamp, page });
     return page;
   }
@@ -152,38 +132,14 @@ export class View<D extends object> {
 
   /**
    * Makes the view anew from the whole record, beside the one that serves, and puts it in its place once it has caught up.
-   * Rejects with `REBUILD_RUNS` while one does.
+   * Rejects with `REBUILD_RUNS` while one does, in whichever process, and with `VIEW_STOPPED` where this one stops.
    */
-  async rebuild(): Promise<void> {
-    if (this.#next) throw new Rejected("REBUILD_RUNS", "This view is being rebuilt already; see its progress", 409);
-    const { name, number } = this.#spec;
-    const generation = this.#serving.store.generation + 1;
-    await this.#drop(generation); // what an interrupted rebuild left
-    const next = this.#generation(generation);
-    this.#next = next;
-    try {
-      next.follower.start();
-      for (;;) {
-        const { position, end } = await next.follower.progress();
-        if (position >= end) break;
-        await new Promise<void>((resolve) => {
-          const silence = this.#cursors.listen(() => {
-            silence();
-            resolve();
-          });
-        });
-      }
-      for (let buckets = next.store.dirty(100); buckets.length > 0; buckets = next.store.dirty(100)) {
-        for (const bucket of buckets) await next.store.recompute(bucket);
-      }
-      await this.#file.serve(name, generation, number);
-      const old = this.#serving;
-      this.#serving = next;
-      await old.follower.stop();
-      await this.#drop(old.store.generation);
-    } finally {
-      this.#next = undefined;
-    }
+  rebuild(): Promise<void> {
+    if (this.#rebuilding) return Promise.reject(rebuildRuns());
+    this.#rebuilding = this.#rebuild().finally(() => {
+      this.#rebuilding = undefined;
+    });
+    return this.#rebuilding;
   }
 
   /** Everything the view holds, as lines of text in a fixed order. */
@@ -191,30 +147,91 @@ export class View<D extends object> {
     return [...this.#serving.store.dump()];
   }
 
+  async #rebuild() {
+    const generation = this.#serving.store.generation + 1;
+    const lease = this.#lease(generation);
+    await lease.open();
+    if (!lease.held) {
+      await lease.close();
+      throw rebuildRuns();
+    }
+    await this.#drop(generation); // what an interrupted rebuild left
+    const next = this.#generation(generation, lease);
+    this.#next = next;
+    try {
+      next.follower.start();
+      await this.#caughtUp(next);
+      for (let buckets = next.store.dirty(100); buckets.length > 0; buckets = next.store.dirty(100)) {
+        for (const bucket of buckets) await next.store.recompute(bucket);
+      }
+      await this.#file.serve(this.#key, generation, this.#spec.number);
+      const old = this.#serving;
+      this.#serving = next;
+      await this.#retire(old);
+      await this.#drop(old.store.generation);
+    } catch (error) {
+      if (this.#serving !== next) await this.#retire(next);
+      throw error;
+    } finally {
+      this.#next = undefined;
+    }
+  }
+
+  /** Resolves once it has taken in all that there is. Rejects with `VIEW_STOPPED` where this process stops before. */
+  async #caughtUp({ follower }: Generation<D>) {
+    for (;;) {
+      const change = Promise.withResolvers<void>();
+      const silence = this.#cursors.listen(change.resolve);
+      try {
+        const { position, end } = await follower.progress();
+        if (position >= end) return;
+        await Promise.race([change.promise, this.#stopping.promise]);
+      } finally {
+        silence();
+      }
+      if (this.#stopped) throw new Unavailable("VIEW_STOPPED", "This node stops before the view was made; ask again");
+    }
+  }
+
   async #drop(generation: number) {
-    await this.#cursors.drop(followerOf(this.#spec.name, generation));
-    await this.#file.drop(this.#spec.name, generation);
+    await this.#cursors.drop(this.#nameOf(generation));
+    await this.#file.drop(this.#key, generation);
   }
 
   #serve(generation: number) {
-    this.#serving = this.#generation(generation);
+    const lease = this.#lease(generation);
+    this.#serving = this.#generation(generation, lease);
     this.#serving.follower.start();
+    void lease.open();
   }
 
-  #generation(generation: number): Generation<D> {
+  #retire({ follower, lease }: Generation<D>): Promise<void> {
+    const retired = follower.stop().then(() => lease.close());
+    this.#retired.push(retired);
+    return retired;
+  }
+
+  #nameOf(generation: number): string {
+    return `view/${this.#key}/${generation}`;
+  }
+
+  /** Who fills this generation: one process at a time, be it the one that serves or one that is being made. */
+  #lease(generation: number): Lease {
+    const name = this.#nameOf(generation);
+    return new Lease(this.#leases, name, () => [this.#serving, this.#next].find((g) => g?.name === name)?.follower.takeOver());
+  }
+
+  #generation(generation: number, lease: Lease): Generation<D> {
     const { source } = this.#spec;
-    const name = followerOf(this.#spec.name, generation);
-    const store = this.#file.open(this.#spec, generation);
-    const follower = new Follower({
-      name,
-      source,
-      log: this.#log,
-      cursors: this.#cursors,
-      sink: new ViewSink(this.#spec, store),
-      mayWork: () => this.#lease.held || this.#next?.name === name,
-      logger: this.#logger,
-    });
-    return { name, store, follower };
+    const name = this.#nameOf(generation);
+    const store = this.#file.open({ ...this.#spec, name: this.#key }, generation);
+    const mayWork = () => {
+      this.#stamp(); // another process may have put a generation in this one's place, though nobody asks for a list here
+      return lease.held && (this.#serving.name === name || this.#next?.name === name);
+    };
+    const options = { name, source, log: this.#log, cursors: this.#cursors, logger: this.#logger, mayWork };
+    const follower = new Follower({ ...options, sink: new ViewSink(this.#spec, store) });
+    return { name, store, follower, lease };
   }
 
   /** Another process may have stored, or put another generation in place. */
@@ -222,9 +239,9 @@ export class View<D extends object> {
     const outside = this.#file.outside();
     if (outside !== this.#outside) {
       this.#outside = outside;
-      const generation = this.#file.serving(this.#spec.name)?.generation;
-      if (generation !== undefined && generation !== this.#serving.store.generation && !this.#next) {
-        void this.#serving.follower.stop();
+      const generation = this.#file.serving(this.#key)?.generation;
+      if (generation !== undefined && generation !== this.#serving.store.generation && !this.#next && !this.#stopped) {
+        void this.#retire(this.#serving);
         this.#serve(generation);
       }
     }
@@ -247,7 +264,7 @@ export class View<D extends object> {
 
   async #recompute() {
     const { store } = this.#serving;
-    const buckets = store.dirty(1_000);
+    const buckets = store.dirty(100_000);
     for (const bucket of buckets) await store.recompute(bucket);
     if (buckets.length > 0) this.#recomputed = Date.now();
   }
@@ -257,16 +274,7 @@ interface Generation<D> {
   name: string;
   store: ViewStore<D>;
   follower: Follower;
+  lease: Lease;
 }
 
-const followerOf = (view: string, generation: number) => `view/${view}/${generation}`;
-
-const toCursor = (order: string, id: string) => Buffer.from(JSON.stringify([order, id])).toString("base64url");
-
-const fromCursor = (cursor: string): [string, string] => {
-  try {
-    const [order, id] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if (typeof order === "string" && typeof id === "string") return [order, id];
-  } catch {}
-  throw new Rejected("CURSOR_INVALID", "after must be the `next` of a page before, as it was given", 400);
-};
+const rebuildRuns = () => new Rejected("REBUILD_RUNS", "This view is being rebuilt already; see its progress", 409);
