@@ -188,6 +188,7 @@ export class SagaRunner {
     const step = nextStep(saga, state);
     if (!step) return this.#record.append(run, [{ type: "SagaEnded", outcome: "undone" }]);
     if (state.status === "undoing") {
+      await run.stored; // another process may have carried the saga through: only what the record gave up may be undone
       await this.#until(run, step, () => this.#call(run, step, step.undo!(state.input as never, state.reason ?? ""), "undo"));
       const events: SagaEvent[] = [{ type: "StepUndone", step: step.name }];
       if (!nextStep(saga, events.reduce(sagaModel.evolve, state))) events.push({ type: "SagaEnded", outcome: "undone" });

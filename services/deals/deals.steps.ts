@@ -25,7 +25,10 @@ export const stepActions = {
     async handler(this: Deals, ctx) {
       const { id, attempt } = ctx.params;
       const deal = await there(this, id);
-      return { costs: await reserve(ctx, id, { ...deal, attempt }) };
+      if (deal.attempt !== attempt || deal.status === "open" || deal.status === "cancelled") {
+        throw new Rejected("DEAL_NOT_CONFIRMING", `The deal is ${deal.status}`, 409); // whoever asks is late: its lines may be others by now
+      }
+      return { costs: await reserve(ctx, id, deal) };
     },
   }),
   releaseStock: action({
