@@ -105,10 +105,10 @@ class CallSink implements Sink {
     if (calls.length > 0) return this.#make(calls, commit);
   }
 
-  async #make(calls: { effect: Effect; key: string }[], { id, by }: Logged) {
+  async #make(calls: { effect: Effect; key: string }[], { id, by, request, occurredAt }: Logged) {
     for (const { effect, key } of calls) {
-      const meta: Meta = { idempotencyKey: key, ownKey: true, cause: id, ...(by && { user: { id: by, roles: [] } }) };
-      await this.#broker.call(effect.action, effect.params, { meta });
+      const meta: Meta = { idempotencyKey: key, ownKey: true, cause: id, occurredAt, ...(by && { user: { id: by, roles: [] } }) };
+      await this.#broker.call(effect.action, effect.params, { meta, ...(request && { requestID: request }) });
     }
   }
 
