@@ -1,9 +1,10 @@
 import { mkdirSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { setTimeout as delay } from "node:timers/promises";
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
+import { dependsOn } from "../runtime/health.ts";
 
 interface Write {
   work: () => unknown;
@@ -39,6 +40,7 @@ export class SqliteFile {
   readonly #commit: StatementSync;
   readonly #version: StatementSync;
   readonly #listeners = new Set<() => void>();
+  readonly #forget: () => void;
   #users = 0;
   #waiting: Write[] = [];
   #writing = Promise.resolve();
@@ -52,6 +54,7 @@ export class SqliteFile {
     this.#begin = this.db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.db.prepare("COMMIT");
     this.#version = this.db.prepare("PRAGMA data_version");
+    this.#forget = dependsOn(`store ${basename(path, ".db")}`, () => this.write(() => {}));
   }
 
   /** Runs what a store declares before it works (`CREATE … IF NOT EXISTS`), and waits where other processes start on the file just now. */
@@ -94,6 +97,7 @@ export class SqliteFile {
     if (--this.#users > 0) return;
     SqliteFile.#open.delete(this.#path);
     clearInterval(this.#look);
+    this.#forget();
     await this.#writing;
     this.db.close();
   }

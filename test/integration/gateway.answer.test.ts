@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { brotliDecompressSync, gunzipSync } from "node:zlib";
-import { echo } from "../support/echo.service.ts";
+import { echo } from "../support/door.service.ts";
 import { ask, serve } from "../support/http.ts";
 
 test("a creation says what it made and where it is", async (t) => {

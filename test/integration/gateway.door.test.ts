@@ -6,7 +6,7 @@ import type { Context, Service } from "moleculer";
 import { dependsOn } from "../../mixins/runtime/health.ts";
 import { lines } from "../../mixins/runtime/logger.ts";
 import { clientBehind, RateLimit } from "../../services/gateway/limits.ts";
-import { echo, latch } from "../support/echo.service.ts";
+import { echo, latch } from "../support/door.service.ts";
 import { ask, serve } from "../support/http.ts";
 import { folder, startSystem } from "../support/system.ts";
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { echo } from "../support/echo.service.ts";
+import { echo } from "../support/door.service.ts";
 import { ask, sendRaw, serve } from "../support/http.ts";
 
 const JSON_TYPE = { "Content-Type": "application/json" };

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Validator } from "@seriousme/openapi-schema-validator";
-import { echo } from "../support/echo.service.ts";
+import { echo } from "../support/door.service.ts";
 import { ask, serve } from "../support/http.ts";
 import { readHouse } from "../support/source.ts";
 import { folder, HOUSE, startSystem } from "../support/system.ts";
