@@ -1,5 +1,5 @@
 /** Ways in which a driver could be wrong; the harness must find each. */
-export type Break = "early-ack" | "double-count" | "stale-read";
+export type Break = "early-ack" | "double-count" | "stale-read" | "forgetful";
 
 export const breakDriver = async (how: Break): Promise<void> => {
   if (how === "double-count") {
@@ -21,6 +21,14 @@ export const breakDriver = async (how: Break): Promise<void> => {
     // says that it has what it is about to write
     SqliteEventStore.prototype.append = async function (...commit) {
       setTimeout(() => void append.apply(this, commit).catch(() => {}), 40);
+    };
+  }
+  if (how === "forgetful") {
+    // has every commit, and no longer under which key it came
+    SqliteEventStore.prototype.recall = async () => undefined;
+    SqliteEventStore.prototype.read = async function (...which) {
+      const commits = await read.apply(this, which);
+      return commits.map(({ once, ...commit }) => commit) as never;
     };
   }
   if (how === "stale-read") {

@@ -96,7 +96,7 @@ export class World {
       case "book": {
         const body = { id: `d${n}`, ...header(n, random), lines: lines(n, random) };
         const own = { ...post, deal: `d${n}`, path: "/deals/book", body, effect: `DealOpened:${body.saleParty}` };
-        return { ...own, repeatable: true, same: true };
+        return { ...own, repeatable: true }; // one that stayed open may have been amended: then it is another deal's id
       }
       case "takeBack": {
         const body = { id: `d${n}`, ...header(n, random), lines: [{ product, warehouse, quantity, rate: "2.5", kind: "goods" }] };
