@@ -46,6 +46,7 @@ export class SqliteFile {
   #writing = Promise.resolve();
   #look?: NodeJS.Timeout;
   #seen = 0;
+  #outside?: number;
 
   private constructor(path: string) {
     this.#path = path;
@@ -88,9 +89,20 @@ export class SqliteFile {
     return () => this.#listeners.delete(listener);
   }
 
-  /** A number that changes when another process has written to the file, and stays when only this one has. */
-  outside(): number {
-    return this.#version.get()!.data_version as number;
+  /**
+   * A number that changes when another process has written to the file, and stays when only this one has. It is asked
+   * for once in a turn of the event loop: what asks in this turn had arrived when it began, so nothing that it could
+   * know of was stored later. Under the lock only `now` is right.
+   */
+  outside(now = false): number {
+    if (now) return this.#version.get()!.data_version as number;
+    if (this.#outside === undefined) {
+      this.#outside = this.#version.get()!.data_version as number;
+      setImmediate(() => {
+        this.#outside = undefined;
+      });
+    }
+    return this.#outside;
   }
 
   async close() {
@@ -103,7 +115,7 @@ export class SqliteFile {
   }
 
   #lookOutside() {
-    const version = this.outside();
+    const version = this.outside(true);
     if (version === this.#seen) return;
     this.#seen = version;
     this.#tell();

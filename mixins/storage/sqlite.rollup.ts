@@ -70,10 +70,11 @@ export class SqliteRollup<D extends object> {
     const statement = this.#file.db.prepare(`
       SELECT ${key} AS key, currency, ${sums} FROM ${this.#table}
       WHERE dimension = ?1 AND bucket >= ?2 AND bucket <= ?3 AND (?4 IS NULL OR currency = ?4) GROUP BY 1, 2 ORDER BY 1, 2`);
+    statement.setReadBigInts(true);
     return statement.all(dimension, from, to, currency ?? null).map((row) => ({
       key: row.key as string,
       currency: row.currency as string,
-      measures: this.#spec.measures.map((_, i) => BigInt(row[`w${i}`] as number) * ONE + BigInt(row[`f${i}`] as number)),
+      measures: this.#spec.measures.map((_, i) => (row[`w${i}`] as bigint) * ONE + (row[`f${i}`] as bigint)),
     }));
   }
 

@@ -1,9 +1,9 @@
-import { decimal, times, units } from "../../mixins/core/decimal.ts";
+import { decimal, units } from "../../mixins/core/decimal.ts";
 import { freeze } from "../../mixins/core/freeze.ts";
 import type { Versioned } from "../../mixins/core/model.ts";
 import type { Deal, DealLine } from "./deals.domain.ts";
+import { amountOf } from "./deals.lines.ts";
 
-const amountOf = ({ quantity, rate }: { quantity: string; rate: string }) => times(units(quantity), units(rate));
 const total = (lines: readonly { quantity: string; rate: string }[]) => lines.reduce((sum, line) => sum + amountOf(line), 0n);
 
 const shownLine = (line: DealLine) => {

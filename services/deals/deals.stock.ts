@@ -2,8 +2,9 @@ import type { Context } from "moleculer";
 import type { Meta } from "../../mixins/core/context.ts";
 import { decimal, units } from "../../mixins/core/decimal.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
-import { type Deal, fromStock, reservationOf } from "./deals.domain.ts";
+import type { Deal } from "./deals.domain.ts";
 import type { Line, ReturnedLine } from "./deals.events.ts";
+import { fromStock, reservationOf } from "./deals.lines.ts";
 
 type Call = Context<unknown, Meta>;
 

@@ -1,5 +1,6 @@
 import { decimal, units } from "../../mixins/core/decimal.ts";
-import { type Deal, dealModel, fromStock, reservationOf } from "../../services/deals/deals.domain.ts";
+import { type Deal, dealModel } from "../../services/deals/deals.domain.ts";
+import { fromStock, reservationOf } from "../../services/deals/deals.lines.ts";
 import { begins } from "../../services/deals/deals.saga.ts";
 import { named } from "./check.effects.ts";
 import { type Ledger, ledgersOf } from "./check.stock.ts";
