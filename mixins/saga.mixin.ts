@@ -76,7 +76,13 @@ export const coordinates = <E extends DomainEvent>(
       const late = new Promise<undefined>((resolve) => {
         timer = setTimeout(() => resolve(undefined), patience);
       });
-      return Promise.race([this.coordination!.runner.run(id, saga, input, origin), late]).finally(() => clearTimeout(timer));
+      const { runner } = this.coordination!;
+      let awaited = true;
+      const ending = runner.run(id, saga, input, origin).then((state) => state ?? runner.ending(id, () => awaited));
+      return Promise.race([ending, late]).finally(() => {
+        awaited = false;
+        clearTimeout(timer);
+      });
     },
     stop(this: Holder, begun: Begun, reason: string) {
       const stopped = this.coordination!.runner.cancel(begun.id, reason);

@@ -51,6 +51,22 @@ export class SagaRunner {
     return (this.#running.get(id) ?? this.#begin(id, () => this.#startOrLoad(id, saga, input, origin))).ended;
   }
 
+  /** How a saga that another process works on ended; undefined once nobody waits for it any more. */
+  async ending(id: string, awaited: () => boolean): Promise<SagaState | undefined> {
+    while (awaited() && !this.#stopped) {
+      const change = Promise.withResolvers<void>();
+      const silence = this.#store.listen(change.resolve);
+      try {
+        const { state } = await this.#record.load(id);
+        if (ended({ state })) return state;
+        await Promise.race([change.promise, this.#stopping]);
+      } finally {
+        silence();
+      }
+    }
+    return undefined;
+  }
+
   /** Whether this process has started the saga not long ago. */
   knows(id: string): boolean {
     return this.#known.has(id);
@@ -189,7 +205,9 @@ export class SagaRunner {
     if (!step) return this.#record.append(run, [{ type: "SagaEnded", outcome: "undone" }]);
     if (state.status === "undoing") {
       await run.stored; // another process may have carried the saga through: only what the record gave up may be undone
-      await this.#until(run, step, () => this.#call(run, step, step.undo!(state.input as never, state.reason ?? ""), "undo"));
+      await this.#until(run, step, () =>
+        this.#call(run, step, step.undo!(state.input as never, state.reason ?? "", state.code ?? ""), "undo"),
+      );
       const events: SagaEvent[] = [{ type: "StepUndone", step: step.name }];
       if (!nextStep(saga, events.reduce(sagaModel.evolve, state))) events.push({ type: "SagaEnded", outcome: "undone" });
       return this.#record.append(run, events);
@@ -217,8 +235,8 @@ export class SagaRunner {
       try {
         return { answer: await attempt() };
       } catch (error) {
-        const { message, type, code = 500 } = error as { message: string; type?: string; code?: number };
-        const refused = code >= 400 && code < 500 && type !== "VERSION_CONFLICT" && type !== "SERVICE_NOT_FOUND";
+        const { message, type, code = 500, retryable } = error as { message: string; type?: string; code?: number; retryable?: boolean };
+        const refused = code >= 400 && code < 500 && !retryable; // a room that is not there, or has too much to do, is a 4xx too
         if (revocable && refused) return { refusal: { reason: message, code: type ?? "REFUSED" } };
         if (revocable && step.undo && tries >= (step.retry ?? TRIES)) return { refusal: { reason: message, code: type ?? "FAILED" } };
         if (tries === 1) this.#record.flush(run); // it takes longer: what is done so far should show

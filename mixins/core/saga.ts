@@ -18,7 +18,7 @@ export interface Step<I> {
   /** None where this saga has nothing to do here. */
   readonly do?: (input: I, results: Results) => SagaCall;
   /** Makes undone what the step did, or may have done: it must bear finding nothing. */
-  readonly undo?: (input: I, reason: string) => SagaCall;
+  readonly undo?: (input: I, reason: string, code: string) => SagaCall;
   /** What of the answer the later steps need; it goes into the saga's record. */
   readonly keep?: (answer: never) => unknown;
   /** Milliseconds that one try may take; 5,000 where nothing is said. */

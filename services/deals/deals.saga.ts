@@ -14,7 +14,7 @@ const keepCosts = ({ costs }: Costs) => costs;
 
 /** What can be undone comes first: while nothing is confirmed, a cancellation or a shortage gives everything back. */
 const confirming: Step<Confirming>[] = [
-  { name: "deal", undo: (input, reason) => ({ action: "v1.deals.reopen", params: { ...input, reason } }) },
+  { name: "deal", undo: (input, reason, code) => ({ action: "v1.deals.reopen", params: { ...input, reason, code } }) },
   {
     name: "stock",
     do: (input) => ({ action: "v1.deals.reserveStock", params: input }),

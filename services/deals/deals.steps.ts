@@ -53,11 +53,11 @@ export const stepActions = {
   }),
   reopen: action({
     visibility: "protected",
-    params: { id, attempt, reason: "string" },
+    params: { id, attempt, reason: "string", code: "string" },
     returns: nothing,
     async handler(this: Deals, ctx) {
-      const { id, attempt, reason } = ctx.params;
-      await this.act(ctx, id, reopen(attempt, "STOCK_SHORT", reason), OWN);
+      const { id, attempt, reason, code } = ctx.params;
+      await this.act(ctx, id, reopen(attempt, code, reason), OWN);
       return {};
     },
   }),
