@@ -21,9 +21,13 @@ interface Answer {
 const OWN = { idempotencyKey: undefined, ifVersion: undefined };
 const SHOWN = 5; // lines that a refusal names
 
+/** Not `ctx.call`, which merges the meta of what it called back into its own: the deal's own command would have lost its key. */
+const callOther = <T>(ctx: Call, action: string, params: object): Promise<T> =>
+  ctx.broker.call<T, object>(action, params, { parentCtx: ctx, meta: OWN });
+
 const ask = async (ctx: Call, verb: string, items: object[]): Promise<Answer[]> => {
   if (items.length === 0) return [];
-  const { items: answers } = await ctx.call<{ items: Answer[] }, { items: object[] }>(`v1.inventory.${verb}`, { items }, { meta: OWN });
+  const { items: answers } = await callOther<{ items: Answer[] }>(ctx, `v1.inventory.${verb}`, { items });
   return answers;
 };
 
@@ -90,11 +94,9 @@ export const shortage = async (ctx: Call, lines: readonly Line[]): Promise<{ lin
   );
   if (wanted.length === 0) return [];
   try {
-    const { items } = await ctx.call<{ items: { available: string }[] }, object>(
-      "v1.inventory.available",
-      { items: wanted.map(({ item }) => item) },
-      { meta: OWN },
-    );
+    const { items } = await callOther<{ items: { available: string }[] }>(ctx, "v1.inventory.available", {
+      items: wanted.map(({ item }) => item),
+    });
     return wanted.flatMap(({ line }, i) => {
       const { available } = items[i]!;
       return units(available) < fromStock(line) ? { line: line.id, product: line.product, available } : [];
@@ -112,11 +114,7 @@ export const kindsOf = async (
   const unsaid = [...new Set(lines.flatMap(({ product, kind }) => (kind ? [] : product)))];
   if (unsaid.length === 0) return new Map();
   try {
-    const { items } = await ctx.call<{ items: { id: string; kind: "goods" | "service" }[] }, object>(
-      "v1.products.kinds",
-      { ids: unsaid },
-      { meta: OWN },
-    );
+    const { items } = await callOther<{ items: { id: string; kind: "goods" | "service" }[] }>(ctx, "v1.products.kinds", { ids: unsaid });
     return new Map(items.map(({ id, kind }) => [id, kind]));
   } catch {
     return new Map();
