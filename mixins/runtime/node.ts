@@ -49,6 +49,7 @@ export const startNode = async ({ rooms: wanted, quiet, broker: over }: NodeOpti
   prepareDataDir(config.dataDir);
   if (rooms.includes("gateway")) await tryPort();
 
+  for (const file of globSync("services/*/*.events.ts", { cwd: HOUSE })) await import(join(HOUSE, file)); // their upcasters: logs of rooms that run elsewhere are read here too
   const schemas = await Promise.all(rooms.map(load));
   const logger: BrokerOptions["logger"] = { type: "Console", options: { level: "warn", formatter: "short" } };
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });
