@@ -46,7 +46,6 @@ export class SqliteFile {
   #writing = Promise.resolve();
   #look?: NodeJS.Timeout;
   #seen = 0;
-  #outside?: number;
 
   private constructor(path: string) {
     this.#path = path;
@@ -90,19 +89,11 @@ export class SqliteFile {
   }
 
   /**
-   * A number that changes when another process has written to the file, and stays when only this one has. It is asked
-   * for once in a turn of the event loop: what asks in this turn had arrived when it began, so nothing that it could
-   * know of was stored later. Under the lock only `now` is right.
+   * A number that changes when another process has written to the file, and stays when only this one has. It costs two
+   * microseconds, and cannot be kept for a turn of the event loop: requests that are read later in the turn came after it.
    */
-  outside(now = false): number {
-    if (now) return this.#version.get()!.data_version as number;
-    if (this.#outside === undefined) {
-      this.#outside = this.#version.get()!.data_version as number;
-      setImmediate(() => {
-        this.#outside = undefined;
-      });
-    }
-    return this.#outside;
+  outside(): number {
+    return this.#version.get()!.data_version as number;
   }
 
   async close() {
@@ -115,7 +106,7 @@ export class SqliteFile {
   }
 
   #lookOutside() {
-    const version = this.outside(true);
+    const version = this.outside();
     if (version === this.#seen) return;
     this.#seen = version;
     this.#tell();

@@ -52,6 +52,7 @@ export interface Report {
 }
 
 const CLIENTS = 6;
+const REBUILT = ["deals", "analytics", "inventory"] as const;
 const LEASE = 3_000; // milliseconds that a lease lasts; a process that stands still for longer is taken for dead
 
 /** Lets clients work on processes that are killed again and again, ends with a last start, and holds what was said against what is. */
@@ -73,6 +74,7 @@ export const runCase = async ({ processes, twice, faults, pauses }: Case, settin
     for (let n = 0; n < processes; n++) await fleet.start(own());
     traffic = new Traffic(fleet, journal, random.fork(), { clients, twice });
     for (let run = 1; run <= runs; run++) {
+      if (random.chance(0.25)) random.pick(fleet.members).child.send({ rebuild: random.pick(REBUILT) });
       await delay(random.chance(0.9) ? random.int(10, 400) : random.int(400, LEASE + 1_500)); // a long one sees what the dead left taken over
       const victim = random.pick(fleet.members);
       if (random.chance(pauses)) {
@@ -82,6 +84,7 @@ export const runCase = async ({ processes, twice, faults, pauses }: Case, settin
         victim.child.kill("SIGCONT");
       } else {
         await fleet.kill(victim);
+        if (random.chance(0.1)) await fleet.startInVain(own(), random.int(100, 1_500));
         await fleet.start(own());
       }
       progress(run);

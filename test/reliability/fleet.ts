@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { HOUSE } from "../support/system.ts";
 import type { NodeSettings } from "./node.ts";
 import type { Random } from "./random.ts";
@@ -57,11 +58,21 @@ export class Fleet {
     if (!told) throw new Error(`${name} ended before it served:\n${this.#tail(name)}`);
     const member: Member = { name, url: (told[0] as { url: string }).url, agent: new Agent({ keepAlive: true }), child };
     this.#members.push(member);
+    child.on("message", ({ failed }: { failed?: string }) => failed && this.breaches.push(`${name}: ${failed}`));
     exit.then(([code, signal]) => {
       if (this.#leave(member)) this.breaches.push(`${name} ended by itself (${code ?? signal}):\n${this.#tail(name)}`);
     });
     for (const resolve of this.#waiting.splice(0)) resolve();
     return member;
+  }
+
+  /** Starts a process that is killed after so many milliseconds, most likely before it serves. */
+  async startInVain(settings: NodeSettings, after: number): Promise<void> {
+    const child = forkHere("node.ts", [JSON.stringify(settings)], this.dir, `node-${++this.#started}.log`);
+    const exit = once(child, "exit");
+    await Promise.race([delay(after), exit]);
+    child.kill("SIGKILL");
+    await exit;
   }
 
   /** As a crash ends it: nothing of it runs any more when this resolves. */

@@ -18,7 +18,8 @@ export type Kind =
   | "deal"
   | "history"
   | "stock"
-  | "list";
+  | "list"
+  | "revenue";
 
 /** What a client wants, however often it has to ask for it. */
 export interface Op {

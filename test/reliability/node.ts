@@ -17,6 +17,13 @@ const { startNode } = await import("../../mixins/runtime/node.ts");
 const node = await startNode();
 switchOn?.();
 process.send!({ url: node.url });
+/** The views are made anew while they serve, as an operator would have it, who has no door for that. */
+process.on("message", ({ rebuild }: { rebuild: string }) => {
+  node.broker.call(`v1.${rebuild}.rebuild`).catch((error: { code?: number; type?: string; stack?: string }) => {
+    const { code = 500, type, stack } = error;
+    if (code >= 500 && code !== 503) process.send!({ failed: `rebuild of ${rebuild}: ${type} ${stack}` });
+  });
+});
 process.on("SIGTERM", async () => {
   await node.stop();
   process.exit(0);

@@ -9,7 +9,7 @@ const WINDOW = 24; // deals that are worked on at a time: few, so that clients m
 const WEIGHTS: Readonly<Record<Kind, number>> = {
   ...{ open: 12, amend: 6, note: 10, source: 5, confirm: 14, fulfil: 9, cancel: 5, return: 5, book: 6, takeBack: 2 },
   ...{ receive: 8, writeOff: 2, reserve: 6, release: 4, pick: 3, transfer: 3 },
-  ...{ deal: 14, history: 2, stock: 6, list: 5 },
+  ...{ deal: 14, history: 2, stock: 6, list: 5, revenue: 3 },
 };
 
 /** What clients have in mind: deals and reservations that they know of, so that what they do meets. */
@@ -24,7 +24,7 @@ export class World {
   }
 
   learn({ op, outcome, answer }: Attempt) {
-    if (outcome !== "done" || op.kind === "history" || op.kind === "list") return;
+    if (outcome !== "done" || op.kind === "history") return;
     const deal = op.deal ?? (op.kind === "open" ? (answer.id as string) : undefined);
     if (deal === undefined || typeof answer.version !== "number") return;
     if (!this.versions.has(deal)) this.deals.push(deal);
@@ -149,6 +149,8 @@ export class World {
         const seen = deal && random.chance(0.5) ? `&seen=${deal}@${this.versions.get(deal)}` : "";
         return { method: "GET", path: `/deals?limit=200${random.chance(0.5) ? "&status=confirmed" : ""}${seen}` };
       }
+      case "revenue":
+        return { method: "GET", path: `/analytics/revenue?by=${random.pick(["month", "country", "product"])}` };
     }
   }
 
