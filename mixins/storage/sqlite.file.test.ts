@@ -79,12 +79,31 @@ test("while another process holds the file, writes wait and then are done; nothi
   await file.close();
 });
 
-test("where the store cannot take a write it says so, and takes the next one", async () => {
+test("what the database itself refuses of one write is that write's own matter", async () => {
   const { file, put, all } = open();
-  await put(1);
-  await assert.rejects(put(1), { type: "STORE_UNAVAILABLE", code: 503 });
+  const said = await Promise.allSettled([
+    put(1),
+    put(1),
+    put(2),
+    file.write(() => file.db.exec("INSERT INTO t VALUES ('a word')")),
+    put(3),
+  ]);
+  assert.deepEqual(
+    said.map(({ status }) => status),
+    ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"],
+  );
+  assert.deepEqual(all(), [1, 2, 3]);
+  await file.close();
+});
+
+test("where the store cannot say whether it has a write it says so, and takes the next one", async () => {
+  const { file, put, all } = open();
+  await assert.rejects(
+    file.write(() => file.db.exec("INSERT INTO nowhere VALUES (1)")),
+    { type: "STORE_UNAVAILABLE", code: 503 },
+  );
   await put(2);
-  assert.deepEqual(all(), [1, 2]);
+  assert.deepEqual(all(), [2]);
   await file.close();
 });
 

@@ -13,6 +13,7 @@ interface Write {
 }
 
 const BUSY = 5; // SQLite's result code while another process writes
+const OWN_FAULT = new Set([18, 19, 20]); // too big, against a constraint, of the wrong type: about what one write brings
 const PATIENCE = 5_000;
 const LOOK = 25; // milliseconds between two looks for what other processes stored
 
@@ -149,7 +150,8 @@ export class SqliteFile {
         try {
           return write.work();
         } catch (error) {
-          if (typeof (error as { errcode?: number }).errcode === "number") throw error; // SQLite's own: the batch's matter
+          const { errcode } = error as { errcode?: number };
+          if (errcode !== undefined && !OWN_FAULT.has(errcode & 0xff)) throw error; // SQLite's own: the batch's matter
           throw new Refusal(write, error);
         }
       });
