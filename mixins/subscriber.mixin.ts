@@ -67,7 +67,7 @@ const subscribe = (service: Service, source: string, handlers: Map<string, Handl
     source,
     log,
     cursors,
-    sink: new CallSink(service.broker, handlers),
+    sink: new CallSink(service.broker, source, handlers),
     mayWork: () => lease.held,
     logger: service.logger,
     maxAttempts,
@@ -91,10 +91,12 @@ const subscribe = (service: Service, source: string, handlers: Map<string, Handl
 /** Makes the calls that follow from a commit, one after another, before its place in the log is passed. */
 class CallSink implements Sink {
   readonly #broker: ServiceBroker;
+  readonly #source: string;
   readonly #handlers: Map<string, Handler>;
 
-  constructor(broker: ServiceBroker, handlers: Map<string, Handler>) {
+  constructor(broker: ServiceBroker, source: string, handlers: Map<string, Handler>) {
     this.#broker = broker;
+    this.#source = source;
     this.#handlers = handlers;
   }
 
@@ -105,9 +107,10 @@ class CallSink implements Sink {
     if (calls.length > 0) return this.#make(calls, commit);
   }
 
-  async #make(calls: { effect: Effect; key: string }[], { id, by, request, occurredAt }: Logged) {
+  async #make(calls: { effect: Effect; key: string }[], { stream, version, by, request, occurredAt }: Logged) {
+    const cause = `${this.#source}/${stream}@${version}`;
     for (const { effect, key } of calls) {
-      const meta: Meta = { idempotencyKey: key, ownKey: true, cause: id, occurredAt, ...(by && { user: { id: by, roles: [] } }) };
+      const meta: Meta = { idempotencyKey: key, ownKey: true, cause, occurredAt, ...(by && { user: { id: by, roles: [] } }) };
       await this.#broker.call(effect.action, effect.params, { meta, ...(request && { requestID: request }) });
     }
   }

@@ -11,6 +11,6 @@ export interface Meta {
   occurredAt?: number;
   /** The trace that the request belongs to, where its caller named one (`traceparent`); its request id otherwise. */
   traceId?: string;
-  /** The id of the event or saga step that led to this call. */
+  /** What led to this call: a saga's id, or a commit as `<room>/<stream>@<version>`. */
   cause?: string;
 }
