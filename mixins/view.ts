@@ -148,6 +148,7 @@ export class View<D extends object> {
   }
 
   async #rebuild() {
+    this.#stamp(); // what another process has rebuilt is what is rebuilt now
     const generation = this.#serving.store.generation + 1;
     const lease = this.#lease(generation);
     await lease.open();
@@ -252,7 +253,15 @@ export class View<D extends object> {
   async #seen(seen: string) {
     const [, stream, version] = /^(.+)@(\d{1,12})$/.exec(seen) ?? [];
     if (!stream) throw new Rejected("SEEN_INVALID", "seen must be <id>@<version>, as a write answered them", 400);
-    await this.#serving.follower.seen(stream, Number(version));
+    for (;;) {
+      this.#stamp();
+      const serving = this.#serving;
+      const why = await serving.follower.seen(stream, Number(version)).catch((error) => error);
+      this.#stamp();
+      if (serving !== this.#serving) continue; // what another generation has seen says nothing of this one
+      if (why) throw why;
+      return;
+    }
   }
 
   #recomputeSoon(): Promise<void> {
