@@ -101,7 +101,7 @@ export function issue({ id, quantity, pick, askedAt, recalled }: Issuing): Reque
     const picked = pick && recall(settled, `pick:${pick}`, recalled);
     if (picked) return { events: [], cost: picked.cost };
     const live = find(reservations, id);
-    if (pick && live && mayHaveForgotten(settled, live.askedAt, recalled)) return UNSURE;
+    if (pick && mayHaveForgotten(settled, live ? live.askedAt : askedAt, recalled)) return UNSURE;
     if (!live) {
       const before = recall(settled, id, recalled);
       if (before?.outcome === "issued" && !pick) return { events: [], cost: before.cost };

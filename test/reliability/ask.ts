@@ -1,9 +1,11 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import type { Member } from "./fleet.ts";
-import type { Attempt, Op } from "./journal.ts";
+import type { Attempt, Op, Said } from "./journal.ts";
 
 const PATIENCE = 60_000; // beyond the gateway's own: who answers so late does not answer
+
+const NOTHING: Said = { id: "", version: 0, items: [] };
 
 /** Codes of refusals that say nothing of whether it will be refused again, or that it was not done. */
 const DOUBT = new Set(["VERSION_CONFLICT"]);
@@ -13,12 +15,12 @@ export const ask = async (op: Op, client: number, { name: node, url, agent }: Me
   const began = performance.now();
   const said = await exchange(op, url, agent).catch(() => undefined);
   const ended = performance.now();
-  const about = { op, client, node, began, ended };
+  const about = { op, client, node, began, ended, answer: said?.answer ?? NOTHING };
   if (!said) return { ...about, outcome: "doubt", status: 0, ...(ended - began >= PATIENCE && { code: "NO_ANSWER" }) };
-  const { status, answer } = said;
-  if (status < 300) return { ...about, outcome: "done", status, answer };
-  const code = String(answer?.code);
-  return { ...about, outcome: status >= 500 || DOUBT.has(code) ? "doubt" : "refused", status, code, answer };
+  const { status } = said;
+  if (status < 300) return { ...about, outcome: "done", status };
+  const code = String(about.answer.code);
+  return { ...about, outcome: status >= 500 || DOUBT.has(code) ? "doubt" : "refused", status, code };
 };
 
 const exchange = async ({ method, path, body, key, ifMatch }: Op, url: string, agent: import("node:http").Agent) => {
@@ -31,5 +33,5 @@ const exchange = async ({ method, path, body, key, ifMatch }: Op, url: string, a
   req.end(bytes);
   const [res] = await once(req, "response");
   const text = Buffer.concat(await res.toArray()).toString("utf8");
-  return { status: res.statusCode as number, answer: text === "" ? undefined : JSON.parse(text) };
+  return { status: res.statusCode as number, answer: text === "" ? undefined : (JSON.parse(text) as Said) };
 };

@@ -74,7 +74,9 @@ const holdingsOf = (id: string, deal: Deal, ledgers: Map<string, Ledger>, live: 
     const wanted = fromStock(line);
     const place = `${stream} ${reservation}`;
     same(`what is reserved as ${place}`, live.get(place), deal.status === "confirmed" ? wanted : 0n);
-    same(`what left as ${place}`, ledgers.get(stream)?.issued.get(reservation), deal.status === "fulfilled" ? wanted : 0n);
+    const ledger = ledgers.get(stream);
+    const left = (ledger?.issued.get(reservation) ?? 0n) - (ledger?.returned.get(reservation) ?? 0n);
+    same(`what left as ${place}`, left, deal.status === "fulfilled" ? wanted : 0n);
     live.delete(place);
   }
   for (const { id: back, lines, received } of deal.returns) {

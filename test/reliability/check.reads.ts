@@ -30,9 +30,9 @@ export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Insp
     if (outcome !== "done") return [];
     switch (op.kind) {
       case "list":
-        return (answer.items as Record<string, unknown>[]).map((row) => {
-          const id = row.id as string;
-          return { attempt, of: `the list's ${id}`, version: row.version as number, said: row, expected: (v) => summary(deals(id, v)) };
+        return answer.items.map((row) => {
+          const { id, version } = row;
+          return { attempt, of: `the list's ${id}`, version, said: row, expected: (v) => summary(deals(id, v)) };
         });
       case "history": {
         const commits = histories.get(op.deal!) ?? [];
@@ -67,8 +67,8 @@ export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Insp
   for (const { op, outcome, answer } of attempts) {
     const [, id, version] = /&seen=(.+)@(\d+)$/.exec(op.path) ?? [];
     if (!id || outcome !== "done" || op.path.includes("status=")) continue;
-    const row = (answer.items as { id: string; version: number }[]).find((item) => item.id === id);
-    const full = (answer.items as unknown[]).length === 200; // then it may stand on a later page
+    const row = answer.items.find((item) => item.id === id);
+    const full = answer.items.length === 200; // then it may stand on a later page
     if (row ? row.version < Number(version) : !full) breaches.push(`${named(op)} shows ${id} at ${row?.version ?? "no version"}`);
   }
   return breaches;
@@ -111,8 +111,8 @@ const history = <S, E extends DomainEvent, T>(commits: Logged<E>[], model: Model
   };
 };
 
-// biome-ignore lint/suspicious/noExplicitAny: as it comes over HTTP
-const plain = (value: unknown): any => JSON.parse(JSON.stringify(value));
+/** As it comes over HTTP. */
+const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 
 /** A deal as lists show it. */
 export const summary = (deal: ReturnType<typeof shown> | undefined): Record<string, unknown> | undefined => {

@@ -4,6 +4,7 @@ import { finalDeals, summary } from "./check.reads.ts";
 import type { Inspected } from "./record.ts";
 
 type Shown = ReturnType<typeof finalDeals>[number];
+type TradeLine = Pick<Shown["lines"][number], "product" | "kind" | "quantity" | "rate">;
 
 /** Lists and figures say what the record says, and a view that is made anew is the one that was there, byte for byte. */
 export const checkViews = (record: Inspected): string[] => [...checkList(record), ...checkRevenue(record), ...checkRebuilt(record)];
@@ -24,32 +25,50 @@ const checkRevenue = (record: Inspected): string[] => {
   const deals = finalDeals(record);
   return Object.entries(record.revenue).flatMap(([by, told]) => {
     const expected = revenueOf(deals, by as keyof Inspected["revenue"]);
-    const said = new Map(told.map(({ key, currency, sales, returns, units }) => [`${key} ${currency}`, [sales, returns, units]]));
+    const said = new Map(
+      told.map(({ key, currency, sales, returns, cost, units }) => [`${key} ${currency}`, [sales, returns, cost, units]]),
+    );
     const keys = new Set([...expected.keys(), ...said.keys()]);
     return [...keys].flatMap((key) => {
-      const should = (expected.get(key) ?? [0n, 0n, 0n]).map(decimal);
-      const is = said.get(key) ?? ["0", "0", "0"];
-      return isDeepStrictEqual(is, should) ? [] : [`revenue by ${by}, ${key}: sales, returns, units are ${is}, by the record ${should}`];
+      const should = (expected.get(key) ?? NONE).map(decimal);
+      const is = said.get(key) ?? NONE.map(decimal);
+      return isDeepStrictEqual(is, should)
+        ? []
+        : [`revenue by ${by}, ${key}: sales, returns, cost, units are ${is}, by the record ${should}`];
     });
   });
 };
 
-const revenueOf = (deals: Shown[], by: keyof Inspected["revenue"]): Map<string, [bigint, bigint, bigint]> => {
-  const sums = new Map<string, [bigint, bigint, bigint]>();
-  const add = (deal: Shown, day: string, lines: readonly Shown["returns"][number]["lines"][number][], way: bigint) => {
-    for (const { product, kind, quantity, rate } of lines) {
-      const key = { month: day.slice(0, 7), country: deal.country, customer: deal.saleParty, product }[by];
-      const sum = sums.get(`${key} ${deal.currency}`) ?? [0n, 0n, 0n];
-      sum[way > 0n ? 0 : 1] += times(units(quantity), units(rate));
-      if (kind === "goods") sum[2] += way * units(quantity);
-      sums.set(`${key} ${deal.currency}`, sum);
-    }
+const NONE = [0n, 0n, 0n, 0n] as const;
+
+/** Sales, returns, cost and units of the deals that were confirmed, by their own lines. */
+const revenueOf = (deals: Shown[], by: keyof Inspected["revenue"]): Map<string, bigint[]> => {
+  const sums = new Map<string, bigint[]>();
+  const add = (deal: Shown, day: string, line: TradeLine, cost: bigint, way: bigint) => {
+    const key = { month: day.slice(0, 7), country: deal.country, customer: deal.saleParty, product: line.product }[by];
+    const amount = times(units(line.quantity), units(line.rate));
+    const quantity = line.kind === "goods" ? units(line.quantity) : 0n;
+    const sum = sums.get(`${key} ${deal.currency}`) ?? NONE;
+    const measures = way > 0n ? [amount, 0n, cost, quantity] : [0n, amount, -cost, -quantity];
+    sums.set(
+      `${key} ${deal.currency}`,
+      measures.map((measure, i) => measure + sum[i]!),
+    );
   };
   for (const deal of deals) {
-    if (deal.status === "confirmed" || deal.status === "fulfilled") add(deal, deal.date, deal.lines, 1n);
-    for (const { date, lines } of deal.returns) add(deal, date, lines, -1n);
+    const sold = deal.status === "confirmed" || deal.status === "fulfilled" ? deal.lines : [];
+    for (const line of sold) add(deal, deal.date, line, units(costOf(line)), 1n);
+    for (const { date, lines } of deal.returns) for (const line of lines) add(deal, date, line, costBack(deal, line), -1n);
   }
   return sums;
+};
+
+const costOf = (line: Shown["lines"][number]): string => ("cost" in line ? line.cost : "0");
+
+/** The part of a line's cost that comes back with its goods, to the 10⁻⁸. */
+const costBack = ({ lines }: Shown, { line: of, quantity }: Shown["returns"][number]["lines"][number]): bigint => {
+  const from = lines.find(({ id }) => id === of);
+  return from?.kind === "goods" ? (units(costOf(from)) * units(quantity)) / units(from.quantity) : 0n;
 };
 
 const checkRebuilt = ({ views }: Pick<Inspected, "views">): string[] =>

@@ -43,6 +43,17 @@ export interface Op {
   readonly never?: boolean;
 }
 
+/** A state as the system told it, to be judged. */
+export interface Said {
+  readonly id: string;
+  readonly version: number;
+  readonly status?: string;
+  readonly short?: unknown;
+  /** Of a list, or a history. */
+  readonly items: readonly Said[];
+  readonly [field: string]: unknown;
+}
+
 /** What came of asking once. `doubt`: no answer, or one that says that it may have happened. */
 export interface Attempt {
   readonly op: Op;
@@ -55,8 +66,8 @@ export interface Attempt {
   /** 0 where no answer came. */
   readonly status: number;
   readonly code?: string;
-  // biome-ignore lint/suspicious/noExplicitAny: what the system said, to be judged
-  readonly answer?: any;
+  /** Empty where there was none. */
+  readonly answer: Said;
 }
 
 /** All that clients asked for and were told, in the order of the answers, and what was wrong at sight. */

@@ -25,7 +25,7 @@ export class World {
 
   learn({ op, outcome, answer }: Attempt) {
     if (outcome !== "done" || op.kind === "history") return;
-    const deal = op.deal ?? (op.kind === "open" ? (answer.id as string) : undefined);
+    const deal = op.deal ?? (op.kind === "open" ? answer.id : undefined);
     if (deal === undefined || typeof answer.version !== "number") return;
     if (!this.versions.has(deal)) this.deals.push(deal);
     if (this.deals.length > WINDOW) this.deals.shift();

@@ -8,6 +8,7 @@ export interface Figures {
   currency: string;
   sales: string;
   returns: string;
+  cost: string;
   units: string;
 }
 

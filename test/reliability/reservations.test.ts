@@ -39,3 +39,16 @@ test("a reservation that comes again under its key long after is the one that wa
   assert.equal((await call("reserve", { product, quantity: "3" }, options)).id, id);
   assert.equal((await stockOf(product)).reserved, "0");
 });
+
+test("a part that was picked is heard of again as picked long after, though the rest has lapsed since", async () => {
+  const product = "parts";
+  await call("receive", { id: "r", product, quantity: "1000", cost: "2" });
+  await call("reserve", { id: "part", product, quantity: "3" });
+  await call("pick", { id: "part", product, quantity: "1", pick: "p1" });
+  await forget(product);
+  await call("release", { id: "part", product });
+  const before = await stockOf(product);
+  assert.equal((await call("pick", { id: "part", product, quantity: "1", pick: "p1" })).cost, "2");
+  await assert.rejects(call("pick", { id: "part", product, quantity: "1", pick: "p2" }), { type: "RESERVATION_RELEASED" });
+  assert.deepEqual(await stockOf(product), before);
+});
