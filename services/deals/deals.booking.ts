@@ -28,8 +28,8 @@ export const bookPast = action({
     const { id, saleParty, country, currency, date = today() } = ctx.params;
     const header = { saleParty, country: country!, currency, date };
     let deal = await this.act(ctx, id, book(header, await linesOf(ctx, ctx.params.lines), Date.now()));
-    if (deal.status === "confirming" || deal.fulfilling) {
-      await this.pursue(ctx, confirmation(id, deal.attempt, deal.book || undefined), PATIENCE);
+    if (deal.status === "confirming") {
+      await this.pursue(ctx, confirmation(id, deal.attempt), PATIENCE);
       deal = (await this.peek(id))!;
     }
     return briefly(deal);

@@ -5,6 +5,15 @@ import type { Header, Line, ReturnedLine, SoldLine } from "./deals.events.ts";
 const MAX_QUANTITY = units("10000000000"); // stock takes no more of it
 const MAX_AMOUNT = units("1000000000000"); // reports add up millions of lines exactly
 
+/** A day of the calendar; `YYYY-MM-DD` alone may be the 30th of February. */
+export const realDay = (date: string): string => {
+  try {
+    return Temporal.PlainDate.from(date, { overflow: "reject" }).toString();
+  } catch {
+    throw new Rejected("DATE_INVALID", `${date} is no day of the calendar`);
+  }
+};
+
 /** What a line comes to, in 10⁻⁸. */
 export const amountOf = ({ quantity, rate }: { quantity: string; rate: string }): bigint => times(units(quantity), units(rate));
 

@@ -78,7 +78,7 @@ export const deal = {
   country,
   currency,
   date: day,
-  /** Sum of the lines; what came back is not taken off. */
+  /** Sum of the lines; what came back is not taken off. Below zero for a return that stands alone. */
   amount,
   cost: optional(amount),
   margin: optional(amount),

@@ -41,7 +41,6 @@ const returning: Step<{ id: string; return: string }>[] = [
 
 export const dealSagas = [
   { name: "confirm", steps: confirming },
-  { name: "book", steps: [...confirming, ...fulfilling] },
   { name: "fulfil", steps: fulfilling },
   { name: "cancel", steps: cancelling },
   { name: "return", steps: returning },
@@ -50,12 +49,10 @@ export const dealSagas = [
 /** Which of a deal's events begin a saga. A cancellation begins one only where the deal was confirmed already. */
 export const begins = (event: DealEvent, id: string) => {
   switch (event.type) {
-    case "ConfirmationStarted": {
-      const { attempt, book } = event;
-      return confirmation(id, attempt, book);
-    }
+    case "ConfirmationStarted":
+      return confirmation(id, event.attempt);
     case "FulfilmentStarted":
-      return event.book ? undefined : fulfilment(id);
+      return fulfilment(id);
     case "CancellationRequested":
       return event.attempt === undefined ? undefined : cancellation(id, event.attempt);
     case "LinesReturned":
@@ -64,10 +61,7 @@ export const begins = (event: DealEvent, id: string) => {
   }
 };
 
-export const confirmation = (id: string, attempt: number, book?: boolean) => {
-  const saga = book ? "book" : "confirm";
-  return { id: `${saga}~${id}~${attempt}`, saga, input: { id, attempt } };
-};
+export const confirmation = (id: string, attempt: number) => ({ id: `confirm~${id}~${attempt}`, saga: "confirm", input: { id, attempt } });
 
 export const fulfilment = (id: string) => ({ id: `fulfil~${id}`, saga: "fulfil", input: { id } });
 

@@ -15,7 +15,7 @@ const shownLine = (line: DealLine) => {
 
 const show = (deal: Versioned<Deal>) => {
   const { id, version, status, saleParty, country, currency, date, notes, fulfilling, cancelling, refused } = deal;
-  const amount = total(deal.lines);
+  const amount = status === "returned" ? -total(deal.returns.flatMap(({ lines }) => lines)) : total(deal.lines);
   const costed = deal.lines.length > 0 && deal.lines.every((line) => line.cost !== undefined);
   const cost = deal.lines.reduce((sum, line) => sum + units(line.cost ?? "0"), 0n);
   return freeze({

@@ -42,12 +42,15 @@ const goods = (id: string, deal: Deal) =>
     };
   });
 
-/** Reserves what the lines want beyond their sources. Throws `STOCK_SHORT` where any of it cannot be had; some may be held then. */
+/**
+ * Reserves what the lines want beyond their sources; of a deal that has happened already it leaves at once. Throws `STOCK_SHORT` where any of it cannot be had; some may be held
+ * then, or gone.
+ */
 export const reserve = async (ctx: Call, id: string, deal: Deal): Promise<Record<string, string>> => {
   const wanted = goods(id, deal);
   const answers = await ask(
     ctx,
-    "reserveMany",
+    deal.book ? "takeMany" : "reserveMany",
     wanted.map(({ item }) => item),
   );
   const short = wanted.filter((_, i) => !answers[i]!.ok);
@@ -63,8 +66,8 @@ export const reserve = async (ctx: Call, id: string, deal: Deal): Promise<Record
 
 /** Gives back all that a confirmation holds, or may hold. */
 export const release = async (ctx: Call, id: string, deal: Deal): Promise<void> => {
-  const held = goods(id, deal).map(({ item: { quantity, ...item } }) => item);
-  requireAll(await ask(ctx, "releaseMany", held), "RELEASE_FAILED");
+  const held = goods(id, deal).map(({ item }) => item);
+  requireAll(await ask(ctx, deal.book ? "giveBackMany" : "releaseMany", held), "RELEASE_FAILED");
 };
 
 /** Lets the reserved goods leave, line by line; those that have left already are not sent twice. */

@@ -1,3 +1,4 @@
+import { negate } from "../../mixins/core/decimal.ts";
 import type { Projection } from "../../mixins/view.sink.ts";
 import type { DealEvent, Header } from "./deals.events.ts";
 import { amountOfAll } from "./deals.shown.ts";
@@ -48,7 +49,7 @@ export const dealList: Projection<Summary, DealEvent> = {
     LinesReturned: (deal, _, { version }) => change(deal, version, {}),
     ReturnBooked: (_, { saleParty, country, currency, date, lines }, { stream: id, version }) => ({
       ...{ id, version, status: "returned", saleParty, country, currency, date },
-      ...{ lines: lines.length, amount: amountOfAll(lines), products: productsOf(lines) },
+      ...{ lines: lines.length, amount: negate(amountOfAll(lines)), products: productsOf(lines) },
     }),
     ReturnReceived: (deal, _, { version }) => change(deal, version, {}),
   },

@@ -5,6 +5,7 @@ import {
   arrive,
   complete,
   decide,
+  giveBack,
   issue,
   type Outcome,
   type Request,
@@ -13,6 +14,7 @@ import {
   reserve,
   send,
   settledIn,
+  take,
   takeBack,
   writeOff,
 } from "./inventory.domain.ts";
@@ -121,6 +123,20 @@ test("a lapsed reservation counts as free from its time on, and is recorded when
   );
   assert.equal(reasonOf(stock, issue({ id: "a" })), "RESERVATION_EXPIRED");
   assert.equal(reasonOf(later, reserve({ id: "a", quantity: "6" })), "RESERVATION_EXPIRED");
+});
+
+test("what left at once comes back at what it cost, to the last part, and once; its sale is refused should it still arrive", () => {
+  const stock = after(received("r1", "1", "0.0001"), received("r2", "2", "3"));
+  const sold = next(stock, take({ id: "a", quantity: "3" }));
+  assert.deepEqual([sold.stock.onHand, sold.stock.reserved, sold.events.at(-1)!.type], [0, 0, "GoodsIssued"]);
+  assert.equal(costOf(sold.stock, take({ id: "a", quantity: "3" })), "6.0001", "again it is the same sale");
+  const back = next(sold.stock, giveBack({ id: "a", quantity: "3" }, NOW));
+  assert.equal(costOf(back.stock, take({ id: "b", quantity: "3" })), "6.0001");
+  assert.deepEqual(next(back.stock, giveBack({ id: "a", quantity: "3" }, NOW)).events, []);
+  assert.equal(reasonOf(back.stock, take({ id: "a", quantity: "3" })), "RESERVATION_RELEASED");
+  const early = next(stock, giveBack({ id: "late", quantity: "1" }, NOW));
+  assert.equal(reasonOf(early.stock, take({ id: "late", quantity: "1" })), "RESERVATION_RELEASED");
+  assert.equal(reasonOf(stock, take({ id: "c", quantity: "4" })), "STOCK_SHORT");
 });
 
 test("what is reserved is not written off", () => {

@@ -1,6 +1,6 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import type { LotMoved, StockEvent } from "./inventory.events.ts";
-import { costAfter, costOf, fromMoved, LIMIT, quantityOf, scaled, split, text, toMoved } from "./inventory.lots.ts";
+import { costAfter, costOf, evenly, fromMoved, LIMIT, quantityOf, scaled, split, text, toMoved } from "./inventory.lots.ts";
 import { mayHaveForgotten, type Recalled, recall, type Settled } from "./inventory.memory.ts";
 import { type Stock, stockModel } from "./inventory.stock.ts";
 import { due, find } from "./inventory.table.ts";
@@ -114,6 +114,29 @@ export function issue({ id, quantity, pick, askedAt, recalled }: Issuing): Reque
     if (wanted < live.quantity && !pick) throw new Rejected("PICK_ID_MISSING", "A pick of a part needs an id of its own");
     const cost = costAfter(lots, 0, wanted);
     return { events: [{ type: "GoodsIssued", id, quantity: text(wanted), cost, pick }], cost };
+  };
+}
+
+/** Goods leave at once: reserved and issued in one, for what has happened already. Answers their FIFO cost. */
+export function take({ id, quantity, askedAt, recalled }: Reserving): Request {
+  return (stock) => {
+    const { events, cost, unsure } = reserve({ id, quantity, askedAt, recalled })(stock);
+    if (unsure || (events.length === 0 && !find(stock.reservations, id))) return { events, cost, unsure };
+    const leaving = costAfter(stock.lots, 0, positive(quantity));
+    return { events: [...events, { type: "GoodsIssued", id, quantity: text(positive(quantity)), cost: leaving }], cost: leaving };
+  };
+}
+
+/** Undoes a `take`: what left comes back at what it cost, to the 10⁻⁸, and one that arrives late is refused. */
+export function giveBack({ id, quantity, askedAt, recalled }: Reserving, now: number): Request {
+  return (stock) => {
+    const before = recall(stock.settled, id, recalled);
+    if (before?.outcome !== "issued") return release({ id, askedAt, recalled }, now)(stock);
+    const lots = evenly(positive(quantity), before.cost ?? "0");
+    const back = lots.map(({ quantity, cost }, n): StockEvent => {
+      return { type: "GoodsReturned", id: n === 0 ? id : `${id}~${n}`, quantity: text(quantity), cost: text(cost) };
+    });
+    return { events: [...back, { type: "ReservationReleased", id, quantity: "0", askedAt }] };
   };
 }
 

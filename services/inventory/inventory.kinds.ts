@@ -1,8 +1,8 @@
 import type { Infer } from "../../mixins/core/params.ts";
 import type { Kind } from "./inventory.batch.ts";
-import { decide, issue, receive, release, reserve, takeBack, writeOff } from "./inventory.domain.ts";
+import { decide, giveBack, issue, receive, release, reserve, take, takeBack, writeOff } from "./inventory.domain.ts";
 import { recall } from "./inventory.memory.ts";
-import type { issuing, receiving, releasing, reserving, takingBack, writingOff } from "./inventory.params.ts";
+import type { issuing, receiving, releasing, reserving, taking, takingBack, writingOff } from "./inventory.params.ts";
 import { find } from "./inventory.table.ts";
 
 type Items<P> = Infer<P> extends { items: (infer T)[] } ? T : never;
@@ -34,6 +34,12 @@ export const reservation: typeof reservations = {
 };
 export const releases: Kind<Items<typeof releasing>> = {
   request: ({ id, askedAt }, now, recalled) => release({ id, askedAt, recalled }, now),
+};
+export const takes: Kind<Items<typeof taking>> = {
+  request: ({ id, quantity, askedAt }, _now, recalled) => take({ id, quantity, askedAt, recalled }),
+};
+export const givingsBack: Kind<Items<typeof taking>> = {
+  request: ({ id, quantity, askedAt }, now, recalled) => giveBack({ id, quantity, askedAt, recalled }, now),
 };
 export const issues: Kind<Items<typeof issuing>> = {
   request: ({ id, quantity, pick, askedAt }, _now, recalled) => issue({ id, quantity, pick, askedAt, recalled }),

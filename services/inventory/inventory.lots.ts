@@ -1,4 +1,4 @@
-import { decimal } from "../../mixins/core/decimal.ts";
+import { decimal, units } from "../../mixins/core/decimal.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
 import type { LotMoved } from "./inventory.events.ts";
 
@@ -63,6 +63,16 @@ export const costAfter = (lots: readonly Lot[], before: number, quantity: number
 /** What the lots cost in total. */
 export const costOf = (lots: readonly Lot[]): string =>
   decimal(lots.reduce((sum, lot) => sum + BigInt(lot.quantity) * BigInt(lot.cost), 0n));
+
+/** Lots of this quantity that cost exactly this in total: one, or two whose costs per unit are next to each other. */
+export const evenly = (quantity: number, total: string): Lot[] => {
+  const [each, over] = [units(total) / BigInt(quantity), units(total) % BigInt(quantity)].map(Number) as [number, number];
+  const lots = [
+    { quantity: quantity - over, cost: each },
+    { quantity: over, cost: each + 1 },
+  ];
+  return lots.filter((lot) => lot.quantity > 0);
+};
 
 export const quantityOf = (lots: readonly Lot[]): number => lots.reduce((sum, lot) => sum + lot.quantity, 0);
 

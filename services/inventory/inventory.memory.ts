@@ -26,7 +26,7 @@ export interface Memory {
   readonly forgotten: number;
 }
 
-const GENERATION = 128;
+const GENERATION = 32;
 
 export const nothing: Memory = { recent: [], older: [], count: 0, generation: 0, recentAsked: 0, olderAsked: 0, forgotten: 0 };
 
@@ -37,7 +37,7 @@ export interface Recalled {
 }
 
 export const recall = (memory: Memory, id: string, recalled?: Recalled): Settled | undefined =>
-  find(memory.recent, id) ?? find(memory.older, id) ?? recalled?.settled.find((settled) => settled.id === id);
+  find(memory.recent, id) ?? find(memory.older, id) ?? recalled?.settled.findLast((settled) => settled.id === id);
 
 export const remember = (memory: Memory, settled: Settled, askedAt = 0): Memory => {
   const full = memory.count === GENERATION;

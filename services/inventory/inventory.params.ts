@@ -34,6 +34,7 @@ const items = <const P extends object>(props: P) =>
 export const receiving = items({ ...item, quantity, cost: optionalQuantity });
 export const writingOff = items({ ...item, quantity, reason });
 export const reserving = items({ ...item, quantity, until: moment, askedAt: moment });
+export const taking = items({ ...item, quantity, askedAt: moment });
 export const releasing = items({ ...item, askedAt: moment });
 export const issuing = items({ ...item, quantity: optionalQuantity, pick: optionalId, askedAt: moment });
 export const takingBack = items({ ...item, quantity, cost: optionalQuantity });

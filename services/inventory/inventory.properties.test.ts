@@ -3,7 +3,21 @@ import { test } from "node:test";
 import fc from "fast-check";
 import { decimal, units } from "../../mixins/core/decimal.ts";
 import { freeze } from "../../mixins/core/freeze.ts";
-import { arrive, complete, decide, issue, type Request, receive, release, reserve, send, takeBack, writeOff } from "./inventory.domain.ts";
+import {
+  arrive,
+  complete,
+  decide,
+  giveBack,
+  issue,
+  type Request,
+  receive,
+  release,
+  reserve,
+  send,
+  take,
+  takeBack,
+  writeOff,
+} from "./inventory.domain.ts";
 import type { StockEvent } from "./inventory.events.ts";
 import { scaled, text } from "./inventory.lots.ts";
 import { free, type Stock, stockModel } from "./inventory.stock.ts";
@@ -87,6 +101,8 @@ const anyRequest: fc.Arbitrary<Request> = fc.oneof(
     .tuple(name, amount, fc.option(fc.integer({ min: 0, max: 50 }), { nil: undefined }))
     .map(([id, quantity, until]) => reserve({ id, quantity, until })),
   name.map((id) => release({ id }, 0)),
+  fc.tuple(name, amount).map(([id, quantity]) => take({ id, quantity })),
+  fc.tuple(name, amount).map(([id, quantity]) => giveBack({ id, quantity }, 0)),
   fc
     .tuple(name, fc.option(amount, { nil: undefined }), fc.option(name, { nil: undefined }))
     .map(([id, quantity, pick]) => issue({ id, quantity, pick })),

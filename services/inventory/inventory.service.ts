@@ -9,7 +9,7 @@ import { type Projecting, projection } from "../../mixins/projection.mixin.ts";
 import { newId } from "../../mixins/runtime/new-id.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
 import { type Inventory, type Item, type Kind, runMany, runOne, streamOf } from "./inventory.batch.ts";
-import { issues, receipts, releases, reservation, reservations, returns, writeOffs } from "./inventory.kinds.ts";
+import { givingsBack, issues, receipts, releases, reservation, reservations, returns, takes, writeOffs } from "./inventory.kinds.ts";
 import { text } from "./inventory.lots.ts";
 import * as shapes from "./inventory.params.ts";
 import { free, stockModel } from "./inventory.stock.ts";
@@ -191,5 +191,7 @@ export default {
     reserveMany: many(shapes.reserving, reservations),
     releaseMany: many(shapes.releasing, releases),
     issueMany: many(shapes.issuing, issues),
+    takeMany: many(shapes.taking, takes),
+    giveBackMany: many(shapes.taking, givingsBack),
   },
 } satisfies ServiceSchema;
