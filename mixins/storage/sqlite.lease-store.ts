@@ -11,7 +11,9 @@ export class SqliteLeaseStore implements LeaseStore {
   constructor(room: string) {
     this.#file = SqliteFile.open(room);
     const { db } = this.#file;
-    this.#file.define("CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID");
+    this.#file.define(
+      "CREATE TABLE IF NOT EXISTS leases (name TEXT PRIMARY KEY, owner TEXT NOT NULL, until INTEGER NOT NULL) STRICT, WITHOUT ROWID",
+    );
     this.#sql = {
       take: db.prepare(`
         INSERT INTO leases (name, owner, until) VALUES (?1, ?2, ?3)

@@ -27,7 +27,7 @@ test("a deal is refused whose lines cannot be: nothing of it, more sources than 
     refused(type, deals.amend({}, lines), opened);
     refused(type, deals.book(header, lines, 1));
   }
-  assert.equal(when(deals.open(header, [line("1", { kind: "service", rate: "-3.5" }), line("2", { rate: "0" })])).length, 1);
+  assert.equal(open(header, [line("1", { kind: "service", rate: "-3.5" }), line("2", { rate: "0" })])(dealModel.initial).length, 1);
 });
 
 test("a day that no calendar has is refused", () => {

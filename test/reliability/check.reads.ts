@@ -117,8 +117,8 @@ const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 /** A deal as lists show it. */
 export const summary = (deal: ReturnType<typeof shown> | undefined): Record<string, unknown> | undefined => {
   if (!deal) return undefined;
-  const { id, version, status, saleParty, country, currency, date } = deal;
-  const { lines, amount } = status === "returned" ? deal.returns[0]! : deal;
+  const { id, version, status, saleParty, country, currency, date, amount } = deal;
+  const { lines } = status === "returned" ? deal.returns[0]! : deal;
   return { id, version, status, saleParty, country, currency, date, lines: lines.length, amount };
 };
 
