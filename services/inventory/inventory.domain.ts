@@ -134,7 +134,7 @@ export function giveBack({ id, quantity, askedAt, recalled }: Reserving, now: nu
     if (before?.outcome !== "issued") return release({ id, askedAt, recalled }, now)(stock);
     const lots = evenly(positive(quantity), before.cost ?? "0");
     const back = lots.map(({ quantity, cost }, n): StockEvent => {
-      return { type: "GoodsReturned", id: n === 0 ? id : `${id}~${n}`, quantity: text(quantity), cost: text(cost) };
+      return { type: "GoodsReturned", id: n === 0 ? id : `${id}~~${n}`, quantity: text(quantity), cost: text(cost) };
     });
     return { events: [...back, { type: "ReservationReleased", id, quantity: "0", askedAt }] };
   };

@@ -75,7 +75,8 @@ const holdingsOf = (id: string, deal: Deal, ledgers: Map<string, Ledger>, live: 
     const place = `${stream} ${reservation}`;
     same(`what is reserved as ${place}`, live.get(place), deal.status === "confirmed" ? wanted : 0n);
     const ledger = ledgers.get(stream);
-    const left = (ledger?.issued.get(reservation) ?? 0n) - (ledger?.returned.get(reservation) ?? 0n);
+    const back = [reservation, `${reservation}~~1`].reduce((sum, id) => sum + (ledger?.returned.get(id) ?? 0n), 0n); // at two costs next to each other
+    const left = (ledger?.issued.get(reservation) ?? 0n) - back;
     same(`what left as ${place}`, left, deal.status === "fulfilled" ? wanted : 0n);
     live.delete(place);
   }
