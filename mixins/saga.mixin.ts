@@ -187,7 +187,8 @@ const coordination = (
       service.followers ??= new Map();
       service.followers.set("sagas", { cursors, follower, followerName: "sagas" });
       timer = setInterval(() => {
-        if (lease.held) runner.takeOver().catch((error) => logger.warn({ event: "saga.look_failed", error: String(error) }));
+        // one process looks after the sagas of the dead, and each after its own that the store once failed
+        runner.takeOver(lease.held).catch((error) => logger.warn({ event: "saga.look_failed", error: String(error) }));
       }, LOOK).unref();
     },
     async stop() {

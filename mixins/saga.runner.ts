@@ -117,8 +117,8 @@ export class SagaRunner {
     );
   }
 
-  /** Goes on with sagas whose owner is gone, and with those of this process that nobody works on any more. */
-  async takeOver(): Promise<void> {
+  /** Goes on with the sagas of this process that nobody works on any more (their store failed), and with those whose owner is gone. */
+  async takeOver(ofOthers = true): Promise<void> {
     for (const status of ["running", "undoing"]) {
       for (
         let after = "", rows = await this.#store.list(status, after, 200);
@@ -128,7 +128,7 @@ export class SagaRunner {
         after = rows.at(-1)!.id;
         const alive = await this.#leases.alive([...new Set(rows.map(({ owner }) => owner))]);
         for (const { id, saga, owner } of rows) {
-          if (this.#running.has(id) || (owner !== me && alive.has(owner)) || this.#running.size >= MAX_RUNNING) continue;
+          if (this.#running.has(id) || (owner !== me && (!ofOthers || alive.has(owner))) || this.#running.size >= MAX_RUNNING) continue;
           this.#logger.info({ event: "saga.taken_over", saga: id, name: saga, owner });
           void this.#begin(id, () => this.#take(id)).ended.catch(() => {});
         }

@@ -19,7 +19,7 @@ const wrong: [Break, keyof typeof cases, runs: number, RegExp][] = [
 describe("what clients were told holds", { concurrency: 2 }, () => {
   test("three processes on one folder, killed during writes, with stores that fail and requests that come twice, keep what they said", async () => {
     const { breaches, kills, ops } = await runCase(everything, { runs: 3, seed: SEED });
-    assert.deepEqual(breaches, []);
+    assert.equal(breaches.slice(0, 5).join("\n"), "");
     assert.equal(kills, 3);
     assert.ok(ops > 50, `only ${ops} ops`);
   });

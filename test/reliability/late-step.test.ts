@@ -3,8 +3,10 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
+import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
-import { Rejected } from "../../mixins/core/errors.ts";
+import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import type { Coordinating } from "../../mixins/saga.mixin.ts";
 
 const DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-late-"));
 process.env.DATA_DIR = DATA_DIR; // before anything reads the configuration
@@ -67,6 +69,30 @@ test("two processes begin one saga, and the one that is told no is the later one
   refuse.reject(new Rejected("STOCK_SHORT", "There was none"));
   assert.equal((await slow)?.status, "completed");
   assert.deepEqual(asked, ["take", "take", "end"]);
+});
+
+test("a saga that its store once failed goes on in its own process, though another one looks after those of the dead", {
+  timeout: 20_000,
+}, async (t) => {
+  const { coordinates } = await import("../../mixins/saga.mixin.ts");
+  const { openLeaseStore, openSagaStore } = await import("../../mixins/storage/open.ts");
+  const { SqliteSagaStore } = await import("../../mixins/storage/sqlite.saga-store.ts");
+  const [store, leases] = [openSagaStore("alone"), openLeaseStore("alone")];
+  t.after(() => Promise.all([store.close(), leases.close()]));
+  await leases.take("sagas", "another process", 60_000);
+  const step = { name: "end", do: () => ({ action: "alone.end", params: {} }) };
+  const room = { name: "alone", mixins: [coordinates([{ name: "short", steps: [step] }], () => undefined)], actions: called([], "end") };
+  const service = broker.createService(room) as unknown as Coordinating;
+  await broker.waitForServices("alone");
+  const { append } = SqliteSagaStore.prototype;
+  let appends = 0;
+  t.mock.method(SqliteSagaStore.prototype, "append", function (this: typeof store, ...commit: Parameters<typeof append>) {
+    return ++appends === 2 ? Promise.reject(new Unavailable("STORE_UNAVAILABLE", "Its end")) : append.apply(this as never, commit);
+  });
+  const ctx = { meta: {} } as Parameters<Coordinating["pursue"]>[0];
+  await assert.rejects(service.pursue(ctx, { id: "s", saga: "short", input: {} }), { type: "STORE_UNAVAILABLE" });
+  assert.equal((await store.list("running", "", 1)).length, 1);
+  while ((await store.list("completed", "", 1)).length === 0) await delay(20);
 });
 
 const called = (asked: string[], name: string, first: () => unknown = () => undefined) => ({
