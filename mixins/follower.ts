@@ -24,9 +24,12 @@ export interface FollowerOptions {
   mayWork: () => boolean;
   logger: Logger;
   maxAttempts?: number;
+  /** Milliseconds from one batch to the next while many commits come: what comes together of one stream is stored once. */
+  pace?: number;
 }
 
-const BATCH = 500;
+const BATCH = 1_000;
+const MANY = 50; // commits in a batch from which on it pays to wait for more
 const LINGER = 5; // milliseconds from a commit to the look for it, so that many are taken in at once
 const MAX_PARKED = 1_000; // beyond so many, it is not the streams that are wrong
 const BACKOFF = 100; // milliseconds before the second attempt, doubled each time up to a minute, half of it by chance
@@ -46,6 +49,9 @@ export class Follower {
   #due?: NodeJS.Timeout;
   #running?: Promise<void>;
   #again = false;
+  #linger = LINGER;
+  /** How many wait to see a version. */
+  #awaited = 0;
   /** Where this process left the cursor; -1 where another one may have worked since. */
   #at = -1;
   #anew = false;
@@ -73,12 +79,13 @@ export class Follower {
   }
 
   /** Looks for what is new, soon. */
-  wake(linger = LINGER) {
-    if (this.#stopped || this.#timer) return;
+  wake(linger = this.#awaited > 0 ? 0 : this.#linger) {
+    if (this.#stopped || (this.#timer && linger > 0)) return;
     if (this.#running) {
       this.#again = true;
       return;
     }
+    clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#running = this.#run().finally(() => {
@@ -108,12 +115,18 @@ export class Follower {
     const start = Date.now();
     const behind = (why: string) =>
       new Unavailable("VIEW_BEHIND", `The view has not seen ${stream}@${version}: ${why}`, { stream, version });
-    for (;;) {
-      const [commit] = await log.read(stream, version - 1, 1);
-      if (commit && (await cursors.cursor(name, source)) >= commit.position) break;
-      const left = start + PATIENCE - Date.now();
-      if (left <= 0) throw behind(commit ? "it is still on its way; ask again" : "there is no such version");
-      await this.#change(left);
+    this.#awaited++;
+    try {
+      for (;;) {
+        const [commit] = await log.read(stream, version - 1, 1);
+        if (commit && (await cursors.cursor(name, source)) >= commit.position) break;
+        const left = start + PATIENCE - Date.now();
+        if (left <= 0) throw behind(commit ? "it is still on its way; ask again" : "there is no such version");
+        this.wake(0);
+        await this.#change(left);
+      }
+    } finally {
+      this.#awaited--;
     }
     const parked = (await cursors.parked(name, source)).find((p) => p.stream === stream && p.version <= version);
     if (parked) throw behind(`its event ${parked.type} could not be taken in (see v1.events.deadLetters.list)`);
@@ -132,7 +145,7 @@ export class Follower {
   }
 
   async #run() {
-    const { name, source, log, cursors, mayWork, logger } = this.#o;
+    const { name, source, log, cursors, mayWork, logger, pace = LINGER } = this.#o;
     try {
       for (let more = true; more; ) {
         if (this.#stopped) return;
@@ -150,9 +163,10 @@ export class Follower {
         const waiting = new Set(parked.map(({ stream }) => stream));
         const commits = await log.log(from, BATCH);
         this.#at = from;
+        this.#linger = commits.length < MANY ? LINGER : pace;
         if (commits.length === 0) break;
         const park = await this.#takeAll(commits.filter(({ stream }) => !waiting.has(stream)));
-        more = await this.#store(from, commits.at(-1)!.position, { park, unpark: [] });
+        more = (await this.#store(from, commits.at(-1)!.position, { park, unpark: [] })) && commits.length === BATCH;
         await breathe();
       }
       await this.#sleepUntilDue();

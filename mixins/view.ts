@@ -18,6 +18,7 @@ export interface Progress {
   rebuilding?: { generation: number; position: number; end: number };
 }
 
+const PACE = 100; // milliseconds between two batches under load
 const PAGES = 500; // answers kept as they were given
 const FRESH = 200; // milliseconds for which a report answers without recomputing what has changed meanwhile
 const SETTLE = 1_000; // milliseconds until changed buckets are recomputed though nobody asks
@@ -231,7 +232,7 @@ export class View<D extends object> {
       return lease.held && (this.#serving.name === name || this.#next?.name === name);
     };
     const options = { name, source, log: this.#log, cursors: this.#cursors, logger: this.#logger, mayWork };
-    const follower = new Follower({ ...options, sink: new ViewSink(this.#spec, store) });
+    const follower = new Follower({ ...options, pace: PACE, sink: new ViewSink(this.#spec, store) });
     return { name, store, follower, lease };
   }
 

@@ -21,11 +21,14 @@ const WIDTH = 2 ** BITS;
 const DEPTH = 32 / BITS;
 const LEAF = 12;
 
+/** `in` on an array is slow, and this is asked often. */
+const isBranch = <T extends Entry>(table: Table<T>): table is Branch<T> => !Array.isArray(table);
+
 export const find = <T extends Entry>(table: Table<T>, id: string): T | undefined => {
-  if (!("parts" in table) && table.length === 0) return undefined;
+  if (!isBranch(table) && table.length === 0) return undefined;
   const hash = hashOf(id);
   let node = table;
-  for (let depth = 0; "parts" in node; depth++) node = node.parts[part(hash, depth)]!;
+  for (let depth = 0; isBranch(node); depth++) node = node.parts[part(hash, depth)]!;
   for (const entry of node) if (entry.id === id) return entry;
   return undefined;
 };
@@ -38,14 +41,14 @@ export const remove = <T extends Entry>(table: Table<T>, id: string): Table<T> =
 /** The entries that have lapsed by `now`. */
 export const due = <T extends Entry>(table: Table<T>, now: number): T[] => {
   if (soonest(table) > now) return [];
-  if ("parts" in table) return table.parts.flatMap((node) => due(node, now));
+  if (isBranch(table)) return table.parts.flatMap((node) => due(node, now));
   return table.filter((entry) => entry.until !== undefined && entry.until <= now);
 };
 
-export const entries = <T extends Entry>(table: Table<T>): readonly T[] => ("parts" in table ? table.parts.flatMap(entries) : table);
+export const entries = <T extends Entry>(table: Table<T>): readonly T[] => (isBranch(table) ? table.parts.flatMap(entries) : table);
 
 const insert = <T extends Entry>(table: Table<T>, entry: T, hash: number, depth: number): Table<T> => {
-  if ("parts" in table) {
+  if (isBranch(table)) {
     const at = part(hash, depth);
     const parts = table.parts.with(at, insert(table.parts[at]!, entry, hash, depth + 1));
     const until = entry.until === undefined ? table.until : Math.min(entry.until, table.until ?? entry.until);
@@ -61,11 +64,11 @@ const insert = <T extends Entry>(table: Table<T>, entry: T, hash: number, depth:
 };
 
 const take = <T extends Entry>(table: Table<T>, id: string, hash: number, depth: number): Table<T> => {
-  if (!("parts" in table)) return table.filter((entry) => entry.id !== id);
+  if (!isBranch(table)) return table.filter((entry) => entry.id !== id);
   const at = part(hash, depth);
   const parts = table.parts.with(at, take(table.parts[at]!, id, hash, depth + 1));
   let left = 0;
-  for (const node of parts) left += "parts" in node ? LEAF : node.length;
+  for (const node of parts) left += isBranch(node) ? LEAF : node.length;
   if (left <= LEAF / 2) return entries({ parts });
   return table.until === undefined ? { parts } : branch(parts);
 };
@@ -77,7 +80,7 @@ const branch = <T extends Entry>(parts: readonly Table<T>[]): Branch<T> => {
 };
 
 const soonest = <T extends Entry>(table: Table<T>): number => {
-  if ("parts" in table) return table.until ?? Number.POSITIVE_INFINITY;
+  if (isBranch(table)) return table.until ?? Number.POSITIVE_INFINITY;
   let until = Number.POSITIVE_INFINITY;
   for (const entry of table) if (entry.until !== undefined && entry.until < until) until = entry.until;
   return until;
