@@ -39,7 +39,7 @@ export interface Import {
 type Read = ReturnType<typeof lineReader>;
 
 const MANY = 200; // items of a call that takes many
-const IN_FLIGHT = 768; // deals: fewer leave the disk waiting, more only take memory
+const IN_FLIGHT = 512; // deals: fewer leave the disk waiting, more only take memory
 
 /**
  * Reads the books twice: once to know what the rooms must hold before the first sale (`Plan`), and once to book invoice
