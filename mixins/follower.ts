@@ -28,7 +28,7 @@ export interface FollowerOptions {
   pace?: number;
 }
 
-const BATCH = 1_000;
+const BATCH = 2_000;
 const MANY = 50; // commits in a batch from which on it pays to wait for more
 const LINGER = 5; // milliseconds from a commit to the look for it, so that many are taken in at once
 const MAX_PARKED = 1_000; // beyond so many, it is not the streams that are wrong

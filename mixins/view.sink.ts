@@ -22,7 +22,7 @@ const DOCUMENTS = 2_000; // decoded documents kept by the one that projects
 export class ViewSink<D extends object> implements Sink {
   readonly #on: Record<string, Fold<D> | undefined>;
   readonly #store: ViewStore<D>;
-  readonly #kept = new LRUCache<string, ViewChange<D>>({ max: DOCUMENTS });
+  readonly #kept = new LRUCache<string, Pick<ViewChange<D>, "version" | "document">>({ max: DOCUMENTS });
   #staged = new Map<string, ViewChange<D>>();
 
   constructor(spec: Projection<D, never>, store: ViewStore<D>) {
@@ -33,20 +33,21 @@ export class ViewSink<D extends object> implements Sink {
   take(commit: Logged): void {
     const { stream: id, version, events } = commit;
     if (!events.some(({ type }) => this.#on[type])) return;
-    const before = this.#staged.get(id) ?? this.#kept.get(id) ?? this.#store.get(id);
-    if (before && before.version >= version) return; // it came before
-    let document = before?.document;
+    const staged = this.#staged.get(id);
+    const last = staged ?? this.#kept.get(id) ?? this.#store.get(id);
+    if (last && last.version >= version) return; // it came before
+    let document = last?.document;
     for (const event of events) {
       const handler = this.#on[event.type];
       if (handler) document = handler(document, event, commit);
     }
-    this.#staged.set(id, { id, version, document });
+    this.#staged.set(id, { id, version, document, before: staged ? staged.before : last?.document });
   }
 
   flush(): () => void {
     const changes = [...this.#staged.values()];
     this.#staged = new Map();
-    for (const change of changes) this.#kept.set(change.id, change);
+    for (const { id, version, document } of changes) this.#kept.set(id, { version, document });
     return () => this.#store.put(changes);
   }
 

@@ -18,7 +18,7 @@ export interface Progress {
   rebuilding?: { generation: number; position: number; end: number };
 }
 
-const PACE = 100; // milliseconds between two batches under load
+const PACE = 250; // milliseconds between two batches under load
 const PAGES = 500; // answers kept as they were given
 const FRESH = 200; // milliseconds for which a report answers without recomputing what has changed meanwhile
 const SETTLE = 1_000; // milliseconds until changed buckets are recomputed though nobody asks

@@ -54,8 +54,7 @@ export class SqliteViewStore<D extends object> implements ViewStore<D> {
   }
 
   put(changes: Iterable<ViewChange<D>>): void {
-    for (const { id, version, document } of changes) {
-      const before = this.#many.length > 0 ? this.get(id)?.document : undefined;
+    for (const { id, version, document, before } of changes) {
       const values = this.#columns.map((column) => (document ? this.#spec.columns[column]!(document) : null));
       this.#sql.put.run(id, version, document ? JSON.stringify(document) : null, ...values);
       for (const [i, [name, valuesOf]] of this.#many.entries()) this.#relink(i, name, id, before, document, valuesOf);

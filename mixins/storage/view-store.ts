@@ -49,6 +49,8 @@ export interface ViewChange<D> {
   readonly id: string;
   readonly version: number;
   readonly document: D | undefined;
+  /** What the store has until now. */
+  readonly before: D | undefined;
 }
 
 export interface Total {

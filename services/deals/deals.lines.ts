@@ -36,7 +36,7 @@ export const soldLine = (line: Line, stock?: string): SoldLine => {
 export const sound = (lines: Line[]): Line[] => {
   if (new Set(lines.map(({ id }) => id)).size < lines.length) throw new Rejected("LINE_TWICE", "Two lines have the same id", 422);
   for (const line of lines) {
-    if (units(costOf(line)) > MAX_AMOUNT) throw tooLarge(line);
+    if (line.sources.length > 0 && units(costOf(line)) > MAX_AMOUNT) throw tooLarge(line);
     if (fromStock(soundAlone(line)) < 0n)
       throw new Rejected("SOURCES_TOO_MANY", `Line ${line.id}: its sources bring more than its quantity`);
   }
@@ -47,8 +47,10 @@ export const sound = (lines: Line[]): Line[] => {
 export const soundAlone = <L extends Line | ReturnedLine>(line: L): L => {
   if (line.rate.startsWith("-") && line.kind === "goods")
     throw new Rejected("RATE_NEGATIVE", `Line ${line.id}: goods are not sold below zero; use a service line to adjust`);
-  if (units(line.quantity) === 0n) throw new Rejected("QUANTITY_ZERO", `Line ${line.id}: the quantity must be above zero`);
-  if (units(line.quantity) > MAX_QUANTITY || amountOf(line) > MAX_AMOUNT || amountOf(line) < -MAX_AMOUNT) throw tooLarge(line);
+  const quantity = units(line.quantity);
+  if (quantity === 0n) throw new Rejected("QUANTITY_ZERO", `Line ${line.id}: the quantity must be above zero`);
+  const amount = times(quantity, units(line.rate));
+  if (quantity > MAX_QUANTITY || amount > MAX_AMOUNT || amount < -MAX_AMOUNT) throw tooLarge(line);
   return line;
 };
 

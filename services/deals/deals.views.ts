@@ -29,7 +29,7 @@ export const dealList: Projection<Summary, DealEvent> = {
   many: { product: (deal) => deal.products },
   order: "date",
   show: ({ products, ...deal }) => deal,
-  indexes: [["status"], ["party"], ["party", "status"]],
+  indexes: [["status"], ["party"]],
   on: {
     DealOpened: (_, { saleParty, country, currency, date, lines }, { stream: id, version }) => ({
       ...{ id, version, status: "open", saleParty, country, currency, date },
