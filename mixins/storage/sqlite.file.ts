@@ -47,6 +47,10 @@ export class SqliteFile {
   #writing = Promise.resolve();
   #look?: NodeJS.Timeout;
   #seen = 0;
+  #outside?: number;
+  readonly #moveOn = () => {
+    this.#outside = undefined;
+  };
 
   private constructor(path: string) {
     this.#path = path;
@@ -91,10 +95,16 @@ export class SqliteFile {
 
   /**
    * A number that changes when another process has written to the file, and stays when only this one has. It costs two
-   * microseconds, and cannot be kept for a turn of the event loop: requests that are read later in the turn came after it.
+   * microseconds, so it is kept until this thread has done what it does right now, and no longer: what is read next, even
+   * in the same turn of the event loop, may have come after it. Under the lock only `now` is right.
    */
-  outside(): number {
-    return this.#version.get()!.data_version as number;
+  outside(now = false): number {
+    if (now) return this.#version.get()!.data_version as number;
+    if (this.#outside === undefined) {
+      this.#outside = this.#version.get()!.data_version as number;
+      process.nextTick(this.#moveOn);
+    }
+    return this.#outside;
   }
 
   async close() {
@@ -107,7 +117,7 @@ export class SqliteFile {
   }
 
   #lookOutside() {
-    const version = this.outside();
+    const version = this.outside(true);
     if (version === this.#seen) return;
     this.#seen = version;
     this.#tell();

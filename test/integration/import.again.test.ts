@@ -30,7 +30,8 @@ const importAll = async (file: string, env: Record<string, string>) => {
 /** What is on hand of every product, and the revenue of each month, as the API tells it. */
 const stateOf = async (t: TestContext, env: Record<string, string>) => {
   const { url, stop } = await startSystem(t, env);
-  const get = async (path: string) => (await fetch(`${url}/api/v1/${path}`)).json() as Promise<{ items: { version?: number }[]; next?: string }>;
+  const get = async (path: string) =>
+    (await fetch(`${url}/api/v1/${path}`)).json() as Promise<{ items: { version?: number }[]; next?: string }>;
   const stock: string[] = [];
   for (let after = ""; ; ) {
     const page = await get(`inventory?limit=200${after}`);
