@@ -110,16 +110,17 @@ app.get("/api/v1/deals/:id", async (req, res) => {
 app.get("/api/v1/deals", async (req, res) => {
   const { limit, sort, status, party } = page.parse(req.query);
   const direction = sort === "date" ? "ASC" : "DESC";
-  const deals = await Deal.findAll({
+  const { rows: deals, count } = await Deal.findAndCountAll({
     where: { ...(status && { status }), ...(party && { saleParty: party }) },
-    include: [{ model: Line, as: "lines", attributes: ["amount"] }],
+    include,
+    distinct: true,
     order: [
       ["date", direction],
       ["id", direction],
     ],
     limit,
   });
-  res.json({ items: deals.map(summaryOf), next: deals.length === limit ? deals.at(-1).id : null });
+  res.json({ items: deals.map(summaryOf), total: count, next: deals.length === limit ? deals.at(-1).id : null });
 });
 
 app.use((error, req, res, _next) => {
