@@ -5,8 +5,8 @@ import { action } from "../../mixins/core/params.ts";
 import { book, bookReturn as bookReturned, type Deal } from "./deals.domain.ts";
 import type { Line, Source } from "./deals.events.ts";
 import * as shapes from "./deals.params.ts";
+import type { DealCall, Deals } from "./deals.room.ts";
 import { confirmation, takingBack } from "./deals.saga.ts";
-import type { DealCall, Deals } from "./deals.service.ts";
 import { kindsOf } from "./deals.stock.ts";
 
 type LineAsked = Omit<Line, "id" | "kind" | "warehouse" | "sources"> & Partial<Line>;

@@ -2,7 +2,7 @@ import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { recordCancelled, recordConfirmed, recordFulfilled, recordReturned, reopen } from "./deals.domain.ts";
 import { dealId as id } from "./deals.params.ts";
-import type { Deals } from "./deals.service.ts";
+import type { Deals } from "./deals.room.ts";
 import { issue, release, reserve, takeBack } from "./deals.stock.ts";
 
 const attempt = "number|integer|min:1";
