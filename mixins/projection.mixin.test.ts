@@ -70,7 +70,7 @@ test("a list goes through everything once, page by page, forwards and backwards,
   const expected = (keep: (one: (typeof all)[number]) => boolean) =>
     all
       .filter(keep)
-      .toSorted((a, b) => a.size - b.size || (a.id < b.id ? -1 : 1))
+      .toSorted((a, b) => a.size - b.size) // what came first stands first among equals
       .map(({ id }) => id);
   const size = (n: number) => String(n + 0.5).padStart(6, "0");
   for (const [filter, keep] of [

@@ -25,15 +25,15 @@ export const readPage = <D extends object>(store: ViewStore<D>, { show }: Projec
   const rows = store.find({ where, from, to, descending, after: after === undefined ? undefined : fromCursor(after), limit: limit + 1 });
   const items = rows.slice(0, limit).map(({ document }) => (show ? show(document) : document) as D);
   const last = rows[limit - 1];
-  return freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.id) } : { items });
+  return freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.place) } : { items });
 };
 
-const toCursor = (order: string, id: string) => Buffer.from(JSON.stringify([order, id])).toString("base64url");
+const toCursor = (order: string, place: number) => Buffer.from(JSON.stringify([order, place])).toString("base64url");
 
-const fromCursor = (cursor: string): [string, string] => {
+const fromCursor = (cursor: string): [string, number] => {
   try {
-    const [order, id] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if (typeof order === "string" && typeof id === "string") return [order, id];
+    const [order, place] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    if (typeof order === "string" && Number.isSafeInteger(place)) return [order, place as number];
   } catch {}
   throw new Rejected("CURSOR_INVALID", "after must be the `next` of a page before, as it was given", 400);
 };

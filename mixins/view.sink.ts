@@ -22,8 +22,10 @@ const DOCUMENTS = 2_000; // decoded documents kept by the one that projects
 export class ViewSink<D extends object> implements Sink {
   readonly #on: Record<string, Fold<D> | undefined>;
   readonly #store: ViewStore<D>;
-  readonly #kept = new LRUCache<string, Pick<ViewChange<D>, "version" | "document">>({ max: DOCUMENTS });
+  readonly #kept = new LRUCache<string, Pick<ViewChange<D>, "version" | "document" | "place">>({ max: DOCUMENTS });
   #staged = new Map<string, ViewChange<D>>();
+  /** The highest place that the store has; unknown until it is asked. */
+  #last?: number;
 
   constructor(spec: Projection<D, never>, store: ViewStore<D>) {
     this.#on = spec.on as Record<string, Fold<D> | undefined>;
@@ -31,28 +33,40 @@ export class ViewSink<D extends object> implements Sink {
   }
 
   take(commit: Logged): void {
-    const { stream: id, version, events } = commit;
+    const { stream: id, version, events, position } = commit;
     if (!events.some(({ type }) => this.#on[type])) return;
     const staged = this.#staged.get(id);
-    const last = staged ?? this.#kept.get(id) ?? this.#store.get(id);
+    const last = staged ?? this.#kept.get(id) ?? (this.#isFirst(commit) ? undefined : this.#store.get(id));
     if (last && last.version >= version) return; // it came before
     let document = last?.document;
     for (const event of events) {
       const handler = this.#on[event.type];
       if (handler) document = handler(document, event, commit);
     }
-    this.#staged.set(id, { id, version, document, before: staged ? staged.before : last?.document });
+    const place = last?.place ?? position;
+    const [before, added] = staged ? [staged.before, staged.added] : [last?.document, last === undefined];
+    this.#staged.set(id, { id, version, document, before, place, added });
   }
 
   flush(): () => void {
     const changes = [...this.#staged.values()];
     this.#staged = new Map();
-    for (const { id, version, document } of changes) this.#kept.set(id, { version, document });
+    for (const { id, version, document, place } of changes) {
+      this.#kept.set(id, { version, document, place });
+      this.#last = Math.max(place, this.#last ?? 0);
+    }
     return () => this.#store.put(changes);
+  }
+
+  /** Of a stream that begins behind all that the store has, the store has nothing: it need not be asked. */
+  #isFirst({ version, position }: Logged): boolean {
+    this.#last ??= this.#store.last();
+    return version === 1 && position > this.#last;
   }
 
   dropped(): void {
     this.#staged = new Map();
     this.#kept.clear();
+    this.#last = undefined;
   }
 }

@@ -1,4 +1,5 @@
 import type { SqliteFile } from "./sqlite.file.ts";
+import type { Move, SqliteLinks } from "./sqlite.links.ts";
 import type { Total, ViewSpec } from "./view-store.ts";
 
 const ONE = 100_000_000n;
@@ -12,10 +13,13 @@ export class SqliteRollup<D extends object> {
   readonly #file: SqliteFile;
   readonly #spec: NonNullable<ViewSpec<D>["rollup"]>;
   readonly #table: string;
+  readonly #links: SqliteLinks<D>;
   readonly #sql;
 
-  constructor(file: SqliteFile, { rollup }: ViewSpec<D>, table: string) {
+  /** `links` lead from a bucket to its documents. */
+  constructor(file: SqliteFile, { rollup }: ViewSpec<D>, table: string, links: SqliteLinks<D>) {
     this.#file = file;
+    this.#links = links;
     this.#spec = rollup!;
     this.#table = `${table}_figures`;
     const { db } = file;
@@ -31,7 +35,7 @@ export class SqliteRollup<D extends object> {
       dirty: db.prepare(`SELECT bucket FROM ${table}_dirty ORDER BY bucket LIMIT ?`),
       clean: db.prepare(`DELETE FROM ${table}_dirty WHERE bucket = ?`),
       documents: db.prepare(
-        `SELECT d.body FROM ${table}_${this.#spec.by} l CROSS JOIN ${table} d ON d.id = l.id WHERE l.value = ? ORDER BY l.ord, l.id`,
+        `SELECT d.body FROM ${links.table} l CROSS JOIN ${table} d ON d.place = l.place WHERE l.value = ${links.numberOf("?")} ORDER BY l.ord, l.place`,
       ),
       clear: db.prepare(`DELETE FROM ${this.#table} WHERE dimension = ? AND bucket = ?`),
       put: db.prepare(
@@ -43,7 +47,10 @@ export class SqliteRollup<D extends object> {
     };
   }
 
-  touch(buckets: Iterable<string>): void {
+  /** Inside a write: marks the buckets of documents that have changed. */
+  touch(moves: readonly Move<D>[]): void {
+    const { valuesOf } = this.#links;
+    const buckets = new Set(moves.flatMap(({ before, document }) => [before, document].flatMap((d) => (d ? valuesOf(d) : []))));
     for (const bucket of buckets) this.#sql.touch.run(bucket);
   }
 

@@ -15,7 +15,7 @@ export interface ViewSpec<D> {
   readonly columns: Readonly<Record<string, (document: D) => string>>;
   /** Several values of one document that lists, or the rollup, find it by. */
   readonly many?: Readonly<Record<string, (document: D) => readonly string[]>>;
-  /** The column that lists are ordered by; the id decides between equals. */
+  /** The column that lists are ordered by; what came first stands first among equals. */
   readonly order: string;
   /** Columns that are filtered by together, each list from the first on. */
   readonly indexes?: readonly (readonly string[])[];
@@ -34,12 +34,12 @@ export interface ViewQuery {
   readonly from?: string;
   readonly to?: string;
   readonly descending: boolean;
-  readonly after?: readonly [order: string, id: string];
+  readonly after?: readonly [order: string, place: number];
   readonly limit: number;
 }
 
 export interface ViewRow<D> {
-  readonly id: string;
+  readonly place: number;
   readonly order: string;
   readonly document: D;
 }
@@ -51,6 +51,10 @@ export interface ViewChange<D> {
   readonly document: D | undefined;
   /** What the store has until now. */
   readonly before: D | undefined;
+  /** Where it stands among those of equal order: the position of the commit that it began with. Unique, and never changes. */
+  readonly place: number;
+  /** Whether the store has nothing of it yet, not even that it is gone. */
+  readonly added: boolean;
 }
 
 export interface Total {
@@ -62,7 +66,9 @@ export interface Total {
 /** The documents of one view, in one generation: a rebuild fills the next one beside it. */
 export interface ViewStore<D> {
   readonly generation: number;
-  get(id: string): { version: number; document: D | undefined } | undefined;
+  get(id: string): { version: number; document: D | undefined; place: number } | undefined;
+  /** The highest place that is taken. */
+  last(): number;
   /** To be run inside a write of the room's file. */
   put(changes: Iterable<ViewChange<D>>): void;
   find(query: ViewQuery): ViewRow<D>[];

@@ -5,7 +5,7 @@ import { type Contribution, DIMENSIONS, figuresOf, MEASURES, returnedShares, sol
 /** What each deal adds to the figures, and the figures of each day. */
 export const contributions: Projection<Contribution, DealEvent> = {
   name: "contributions",
-  number: 1,
+  number: 2,
   source: "deals",
   columns: { currency: ({ currency }) => currency },
   many: { day: ({ sold, returned }) => [...(sold ? [sold.day] : []), ...returned.map(({ day }) => day)] },

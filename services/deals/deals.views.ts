@@ -23,7 +23,7 @@ const productsOf = (lines: readonly { product: string }[]) => [...new Set(lines.
 /** The list of deals, by date. */
 export const dealList: Projection<Summary, DealEvent> = {
   name: "deals",
-  number: 1,
+  number: 2,
   source: "deals",
   columns: { status: (deal) => deal.status, party: (deal) => deal.saleParty, date: (deal) => deal.date },
   many: { product: (deal) => deal.products },

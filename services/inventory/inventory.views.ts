@@ -22,7 +22,7 @@ const arrived = (place: Place | undefined, _event: StockEvent, { stream }: Commi
 
 export const places: Projection<Place, StockEvent> = {
   name: "places",
-  number: 1,
+  number: 2,
   source: "inventory",
   columns: { product: ({ product }) => product, warehouse: ({ warehouse }) => warehouse },
   order: "product",
