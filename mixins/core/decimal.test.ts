@@ -85,3 +85,44 @@ test("what may be entered can be calculated with, and what comes out is an amoun
   assert.ok(!fits(quantity, "-1") && fits(money, "-1"));
   assert.ok(!fits(money, "1.00001") && !fits(money, "1234567890123"));
 });
+
+test("what is read the quick way is what is read the long way, and what is no decimal is refused either way", () => {
+  for (const text of [
+    "0",
+    "-0",
+    "00",
+    "7",
+    "-7",
+    "0.5",
+    "-0.00000001",
+    "90071992.54740991",
+    "90071992.54740992",
+    "99999999999999",
+    "1.25000000",
+  ]) {
+    assert.equal(decimal(units(text)), plain(Big(text)), text);
+  }
+  for (const text of [
+    "",
+    "-",
+    ".",
+    ".5",
+    "5.",
+    "-.5",
+    "1.2.3",
+    "--1",
+    "1e3",
+    " 1",
+    "1 ",
+    "+1",
+    "0.000000001",
+    "1-",
+    "٣",
+    "1,5",
+    "12345678901234567890.",
+    "x",
+  ]) {
+    assert.throws(() => units(text), RangeError, text);
+  }
+  fc.assert(fc.property(fc.bigInt(-(10n ** 20n), 10n ** 20n), (value) => assert.equal(units(decimal(value)), value)));
+});

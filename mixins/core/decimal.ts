@@ -4,6 +4,11 @@
  */
 const SCALE = 8;
 const ONE = 10n ** 8n;
+const POWERS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
+const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
+const ZERO = 48;
+const MINUS = 45;
+const DOT = 46 - ZERO;
 
 const CANONICAL = /^(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d{0,7}[1-9])$/; // most are: a look costs a tenth of making them so
 
@@ -16,6 +21,31 @@ export const amount = { type: "string", pattern: "^-?\\d{1,30}(\\.\\d{1,8})?$" }
 
 /** A decimal as a whole number of 10⁻⁸. Throws `RangeError` on what is no decimal with at most 8 decimals. */
 export const units = (text: string): bigint => {
+  const small = smallUnits(text);
+  return small === undefined ? largeUnits(text) : BigInt(small);
+};
+
+/** The same where it is below 2⁵³, as almost all are, read digit by digit: a quarter of the time. Undefined where it is not, or no decimal. */
+const smallUnits = (text: string): number | undefined => {
+  const { length } = text;
+  const below = text.charCodeAt(0) === MINUS;
+  let value = 0;
+  let dot = -1;
+  if (length > 15 || length === 0) return undefined;
+  for (let i = below ? 1 : 0; i < length; i++) {
+    const digit = text.charCodeAt(i) - ZERO;
+    if (digit >= 0 && digit <= 9) value = value * 10 + digit;
+    else if (digit === DOT && dot < 0 && i > (below ? 1 : 0)) dot = i;
+    else return undefined;
+  }
+  if (dot === length - 1 || (below && length === 1)) return undefined;
+  const decimals = dot < 0 ? 0 : length - dot - 1;
+  if (decimals > SCALE) return undefined;
+  value *= POWERS[SCALE - decimals]!;
+  return value > Number.MAX_SAFE_INTEGER ? undefined : below ? -value : value;
+};
+
+const largeUnits = (text: string): bigint => {
   const dot = text.indexOf(".");
   if (dot < 0) {
     if (!/^-?\d+$/.test(text)) throw new RangeError(`Not a decimal: ${text}`);
@@ -28,10 +58,25 @@ export const units = (text: string): bigint => {
 
 /** The canonical text of a whole number of 10⁻⁸: no exponent, no trailing zeros, no `-0`. */
 export const decimal = (value: bigint): string => {
-  const digits = (value < 0n ? -value : value).toString().padStart(SCALE + 1, "0");
-  const whole = digits.slice(0, -SCALE);
+  const below = value < 0n;
+  const size = below ? -value : value;
+  if (size <= SAFE) {
+    const number = Number(size);
+    const whole = Math.floor(number / 1e8);
+    const rest = number % 1e8;
+    return `${below ? "-" : ""}${whole}${rest === 0 ? "" : `.${decimalsOf(rest)}`}`;
+  }
+  const digits = size.toString();
   const rest = digits.slice(-SCALE).replace(/0+$/, "");
-  return `${value < 0n ? "-" : ""}${whole}${rest && `.${rest}`}`;
+  return `${below ? "-" : ""}${digits.slice(0, -SCALE)}${rest && `.${rest}`}`;
+};
+
+/** 1 to 8 decimals, without the zeros behind. */
+const decimalsOf = (rest: number): string => {
+  let decimals = SCALE;
+  let short = rest;
+  for (; short % 10 === 0; decimals--) short /= 10;
+  return String(short).padStart(decimals, "0");
 };
 
 /** The one way in which a decimal is kept, however it was typed. */

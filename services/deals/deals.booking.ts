@@ -27,7 +27,7 @@ export const bookPast = action({
   async handler(this: Deals, ctx) {
     const { id, saleParty, country, currency, date = today() } = ctx.params;
     const header = { saleParty, country: country!, currency, date };
-    let deal = await this.act(ctx, id, book(header, await linesOf(ctx, ctx.params.lines), Date.now()));
+    let deal = await this.act(ctx, id, book(header, await linesOf(ctx, ctx.params.lines), Date.now()), { creates: true });
     if (deal.status === "confirming") {
       await this.pursue(ctx, confirmation(id, deal.attempt), PATIENCE);
       deal = (await this.peek(id))!;
@@ -50,7 +50,7 @@ export const bookReturn = action({
       ...{ id: String(i + 1), product, warehouse: warehouse!, kind: kind ?? kinds.get(product) ?? "goods" },
       ...{ quantity: canonical(quantity), rate: canonical(rate) },
     }));
-    let deal = await this.act(ctx, id, bookReturned({ saleParty, country: country!, currency, date }, lines));
+    let deal = await this.act(ctx, id, bookReturned({ saleParty, country: country!, currency, date }, lines), { creates: true });
     if (takesBack(deal, "1")) {
       await this.pursue(ctx, takingBack(id, "1"), PATIENCE);
       deal = (await this.peek(id))!;
