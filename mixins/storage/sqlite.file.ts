@@ -55,7 +55,9 @@ export class SqliteFile {
   private constructor(path: string) {
     this.#path = path;
     this.db = new DatabaseSync(path, { timeout: 20 }); // the wait blocks this thread: short, and `#run` comes again
-    this.define("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 40000; PRAGMA cache_size = -4000");
+    this.define(
+      "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 20000; PRAGMA cache_size = -4000",
+    );
     this.#begin = this.db.prepare("BEGIN IMMEDIATE");
     this.#commit = this.db.prepare("COMMIT");
     this.#version = this.db.prepare("PRAGMA data_version");

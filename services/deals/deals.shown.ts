@@ -13,12 +13,13 @@ const shownLine = (line: DealLine) => {
   return cost === undefined ? priced : { ...priced, cost, margin: decimal(amount - units(cost)) };
 };
 
-const show = (deal: Versioned<Deal>) => {
+/** A deal with its amounts and margins, as the API answers it. */
+export const show = (deal: Versioned<Deal>) => {
   const { id, version, status, saleParty, country, currency, date, notes, fulfilling, cancelling, refused } = deal;
   const amount = status === "returned" ? -total(deal.returns.flatMap(({ lines }) => lines)) : total(deal.lines);
   const costed = deal.lines.length > 0 && deal.lines.every((line) => line.cost !== undefined);
   const cost = deal.lines.reduce((sum, line) => sum + units(line.cost ?? "0"), 0n);
-  return freeze({
+  return {
     ...{ id, version, status: status as Exclude<Deal["status"], "none">, saleParty, country, currency, date, amount: decimal(amount) },
     ...(costed && { cost: decimal(cost), margin: decimal(amount - cost) }),
     lines: deal.lines.map(shownLine),
@@ -34,16 +35,16 @@ const show = (deal: Versioned<Deal>) => {
     ...(fulfilling && { fulfilling }),
     ...(cancelling !== undefined && { cancellation: cancelling }),
     ...(refused && { refused }),
-  });
+  };
 };
 
 const kept = new WeakMap<Versioned<Deal>, ReturnType<typeof show>>();
 
-/** A deal with its amounts and margins, as the API answers it: the same object for the same state. */
+/** The same object for the same state, frozen: for what is asked again and again. */
 export const shown = (deal: Versioned<Deal>): ReturnType<typeof show> => {
   let answer = kept.get(deal);
   if (!answer) {
-    answer = show(deal);
+    answer = freeze(show(deal));
     kept.set(deal, answer);
   }
   return answer;

@@ -105,7 +105,7 @@ export class Exchange {
       const { http } = route;
       const status = http.status ?? 200;
       if (http.csv && wantsCsv(this.req.headers.accept)) return this.#answerTable(route, answer);
-      const rendering = render(answer);
+      const rendering = render(answer, route.method === "GET");
       const headers = ["Content-Type", JSON_TYPE, "ETag", rendering.etag, "Cache-Control", cacheControl(route)];
       if (http.csv) headers.push("Vary", "Accept");
       if (route.location) headers.push("Location", route.location(answer));

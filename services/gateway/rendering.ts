@@ -12,12 +12,12 @@ export interface Rendering {
 /** What is frozen never changes, so its rendering is kept as long as it lives. */
 const kept = new WeakMap<object, Rendering>();
 
-export const render = (answer: unknown): Rendering => {
+export const render = (answer: unknown, keep: boolean): Rendering => {
   if (typeof answer !== "object" || answer === null) return rendering(answer);
   const known = kept.get(answer);
   if (known) return known;
   const made = rendering(answer, (answer as { version?: unknown }).version);
-  if (Object.isFrozen(answer)) kept.set(answer, made);
+  if (keep && Object.isFrozen(answer)) kept.set(answer, made);
   return made;
 };
 
