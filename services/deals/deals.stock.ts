@@ -114,10 +114,13 @@ export const kindsOf = async (
   ctx: Call,
   lines: readonly { product: string; kind?: "goods" | "service" }[],
 ): Promise<Map<string, "goods" | "service">> => {
-  const unsaid = [...new Set(lines.flatMap(({ product, kind }) => (kind ? [] : product)))];
-  if (unsaid.length === 0) return new Map();
+  const unsaid = new Set<string>();
+  for (const { product, kind } of lines) if (!kind) unsaid.add(product);
+  if (unsaid.size === 0) return new Map();
   try {
-    const { items } = await callOther<{ items: { id: string; kind: "goods" | "service" }[] }>(ctx, "v1.products.kinds", { ids: unsaid });
+    const { items } = await callOther<{ items: { id: string; kind: "goods" | "service" }[] }>(ctx, "v1.products.kinds", {
+      ids: [...unsaid],
+    });
     return new Map(items.map(({ id, kind }) => [id, kind]));
   } catch {
     return new Map();

@@ -18,7 +18,7 @@ type Change = Partial<Omit<Summary, "id" | "version">>;
 
 const change = (deal: Summary | undefined, version: number, change: Change): Summary | undefined => deal && { ...deal, ...change, version };
 
-const productsOf = (lines: readonly { product: string }[]) => [...new Set(lines.map(({ product }) => product))].sort();
+const productsOf = (lines: readonly { product: string }[]) => [...new Set(lines.map(({ product }) => product))];
 
 /** The list of deals, by date. */
 export const dealList: Projection<Summary, DealEvent> = {

@@ -5,8 +5,16 @@ import { action } from "../../mixins/core/params.ts";
 import { withPast } from "./products.domain.ts";
 import { productFields, productMemory } from "./products.events.ts";
 
+const MOST_KINDS = 10_000;
+
 const known = { id: productId, kind: productFields.kind } as const;
 type Known = { id: string; kind: "goods" | "service" };
+
+/** What each product is, as of the collection's last write: it is asked for every line of every deal. */
+interface Kinds {
+  stamp: number;
+  of: Map<string, Known["kind"] | undefined>;
+}
 
 export default {
   name: "products",
@@ -33,12 +41,16 @@ export default {
       visibility: "public",
       params: { ids: { type: "array", items: productId, max: 2_000 } },
       returns: { items: { type: "array", items: { type: "object", props: known } } },
-      handler(this: Collection, ctx) {
+      handler(this: Collection & { kinds?: Kinds }, ctx) {
         const stamp = this.adapter.documents.last();
-        const items = ctx.params.ids.flatMap((id) => {
-          const { kind } = this.cached(`kind:${id}`, stamp, () => ({ kind: this.look(id)?.kind as Known["kind"] | undefined }));
-          return kind ? [{ id, kind }] : [];
-        });
+        if (this.kinds?.stamp !== stamp || this.kinds.of.size > MOST_KINDS) this.kinds = { stamp, of: new Map() };
+        const { of } = this.kinds;
+        const items: Known[] = [];
+        for (const id of ctx.params.ids) {
+          if (!of.has(id)) of.set(id, this.look(id)?.kind as Known["kind"] | undefined);
+          const kind = of.get(id);
+          if (kind) items.push({ id, kind });
+        }
         return { items };
       },
     }),
