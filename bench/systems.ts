@@ -19,8 +19,9 @@ const answer = () => {
 
 const peer = (name: string, file: string, env = {}): Program => ({ cwd: join(import.meta.dirname, "peers", name), args: [file], env });
 
+/** Banyan is started as `npm start` starts it. */
 const PROGRAMS: Record<SystemName, Program> = {
-  banyan: { cwd: ROOT, args: ["--import", "./mixins/runtime/needs-node-26.js", "start.ts"] },
+  banyan: { cwd: ROOT, args: ["--max-semi-space-size=32", "--import", "./mixins/runtime/needs-node-26.js", "start.ts"] },
   "express-sequelize": peer("express-sequelize", "server.js"),
   "express-sql": peer("express-sql", "server.js"),
   "node-http": peer("node-http", "server.ts", { BODY: answer() }),

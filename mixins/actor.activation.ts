@@ -10,7 +10,7 @@ export interface Activation<S> {
   last?: string;
   occurredAt: number;
   /** The latest keys, with the version each made and what it asked; those up to `forgotten` are the store's to recall. */
-  keys: Map<string, { version: number; digest?: string }>;
+  keys?: Map<string, { version: number; digest?: string }>;
   forgotten: number;
   /** The version of the snapshot that the store has. */
   snapshot: number;
@@ -26,7 +26,6 @@ export const newActivation = <S>(state: S): Activation<S> => ({
   state,
   version: 0,
   occurredAt: 0,
-  keys: new Map(),
   forgotten: 0,
   snapshot: 0,
   loaded: Promise.resolve(),
@@ -50,6 +49,7 @@ export const apply = <S, E extends DomainEvent>(model: Model<S, E>, a: Activatio
 
 /** Keeps the latest keys; how far the forgotten ones reach is kept too, so that it is known when to ask the store. */
 export const remember = <S>(a: Activation<S>, once: string, { version, digest }: { version: number; digest?: string }) => {
+  a.keys ??= new Map();
   a.keys.set(once, { version, digest });
   if (a.keys.size <= MAX_KEYS) return;
   const [oldest, known] = a.keys.entries().next().value!;
