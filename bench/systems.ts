@@ -61,6 +61,11 @@ export class Systems {
     return Server.start({ ...program, args: [...profile, ...program.args] }, dir);
   }
 
+  /** Starts Banyan on what is in a folder already. */
+  startOn(dir: string): Promise<Server> {
+    return Server.start(PROGRAMS.banyan, dir);
+  }
+
   folder(name: string): string {
     return join(this.#dir, `${name}-${++this.#count}`, "data");
   }

@@ -1,10 +1,17 @@
 import type { DealRequest } from "../deals.ts";
 
+/** Something to read: where, and a piece of text that a right answer has. */
+export interface Ask {
+  path: string;
+  marker: string;
+}
+
 /** What kind of request the client sends; reads are of seeded deals, `mixed` is nine reads and one creation. */
 export type Work =
   | { kind: "create"; lines: number }
   | { kind: "get"; deals: number }
   | { kind: "list" }
+  | { kind: "ask"; asks: Ask[] }
   | { kind: "mixed"; deals: number }
   | { kind: "post"; deals: DealRequest[] };
 

@@ -1,5 +1,5 @@
 import { type DealRequest, dealRequest, SEEDED, seedId } from "../deals.ts";
-import type { Work } from "./plan.ts";
+import type { Ask, Work } from "./plan.ts";
 
 /** A request as it goes over the wire, and what its answer must be. */
 export interface Request {
@@ -42,6 +42,11 @@ const post = (deal: DealRequest): Request => ({
   right: (answer) => isDeal(answer, deal),
 });
 
+const read = ({ path, marker }: Ask): Request => ({
+  ...{ bytes: bytes("GET", path), status: 200, marker: Buffer.from(marker) },
+  right: (answer) => answer.items !== undefined || answer.lines !== undefined,
+});
+
 const get = (n: number): Request => ({
   bytes: bytes("GET", `/api/v1/deals/${seedId(n)}`),
   status: 200,
@@ -64,6 +69,10 @@ const random = (n: number) => Math.floor(Math.random() * n);
 /** A source of requests of this kind; the same bytes are made once. */
 export const requestsOf = (work: Work): (() => Request) => {
   if (work.kind === "list") return () => list;
+  if (work.kind === "ask") {
+    const reads = work.asks.map(read);
+    return () => reads[random(reads.length)]!;
+  }
   if (work.kind === "post") {
     const all = work.deals.values();
     return () => post(all.next().value!);
