@@ -3,6 +3,7 @@
  * at most 8 in what is calculated (a rate times a quantity). No float ever holds money.
  */
 const SCALE = 8;
+const ENTERED = 4;
 const ONE = 10n ** 8n;
 const POWERS = [1, 10, 100, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8];
 const SAFE = BigInt(Number.MAX_SAFE_INTEGER);
@@ -21,12 +22,12 @@ export const amount = { type: "string", pattern: "^-?\\d{1,30}(\\.\\d{1,8})?$" }
 
 /** A decimal as a whole number of 10⁻⁸. Throws `RangeError` on what is no decimal with at most 8 decimals. */
 export const units = (text: string): bigint => {
-  const small = smallUnits(text);
+  const small = smallUnits(text, SCALE);
   return small === undefined ? largeUnits(text) : BigInt(small);
 };
 
-/** The same where it is below 2⁵³, as almost all are, read digit by digit: a quarter of the time. Undefined where it is not, or no decimal. */
-const smallUnits = (text: string): number | undefined => {
+/** The same in 10⁻ˢᶜᵃˡᵉ where it is below 2⁵³, as almost all are, read digit by digit: a quarter of the time. Undefined where it is not, or no decimal. */
+const smallUnits = (text: string, scale: number): number | undefined => {
   const { length } = text;
   const below = text.charCodeAt(0) === MINUS;
   let value = 0;
@@ -40,8 +41,8 @@ const smallUnits = (text: string): number | undefined => {
   }
   if (dot === length - 1 || (below && length === 1)) return undefined;
   const decimals = dot < 0 ? 0 : length - dot - 1;
-  if (decimals > SCALE) return undefined;
-  value *= POWERS[SCALE - decimals]!;
+  if (decimals > scale) return undefined;
+  value *= POWERS[scale - decimals]!;
   return value > Number.MAX_SAFE_INTEGER ? undefined : below ? -value : value;
 };
 
@@ -91,7 +92,14 @@ export const compare = (a: string, b: string): -1 | 0 | 1 => {
 };
 
 /** The product of two decimals whose decimals add up to at most 8. Throws `RangeError` where it would have to round. */
-export const multiply = (a: string, b: string): string => decimal(times(units(a), units(b)));
+export const multiply = (a: string, b: string): string => decimal(multiplied(a, b));
+
+/** The same as a whole number of 10⁻⁸. What was entered has 4 decimals, and its product mostly fits a double. */
+export const multiplied = (a: string, b: string): bigint => {
+  const [x, y] = [smallUnits(a, ENTERED), smallUnits(b, ENTERED)];
+  const small = x === undefined || y === undefined ? Number.NaN : x * y;
+  return Math.abs(small) <= Number.MAX_SAFE_INTEGER ? BigInt(small) : times(units(a), units(b));
+};
 export const times = (a: bigint, b: bigint): bigint => {
   const product = a * b;
   if (product % ONE !== 0n) throw new RangeError("The product has more than 8 decimals");

@@ -1,4 +1,4 @@
-import { times, units } from "../../mixins/core/decimal.ts";
+import { multiplied, units } from "../../mixins/core/decimal.ts";
 
 /** What one line added: its product, and units of goods, amount and cost as whole numbers of 10⁻⁸ in decimal digits. */
 export type Share = readonly [product: string, units: string, amount: string, cost: string, line?: string];
@@ -31,7 +31,7 @@ interface TradeLine {
 }
 
 const shareOf = ({ id, product, kind, quantity, rate }: TradeLine, cost: bigint): Share => {
-  const amount = times(units(quantity), units(rate));
+  const amount = multiplied(quantity, rate);
   return [product, String(kind === "goods" ? units(quantity) : 0n), String(amount), String(cost), id];
 };
 

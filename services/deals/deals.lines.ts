@@ -1,4 +1,4 @@
-import { decimal, times, units } from "../../mixins/core/decimal.ts";
+import { decimal, multiplied, units } from "../../mixins/core/decimal.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
 import type { Header, Line, ReturnedLine, SoldLine } from "./deals.events.ts";
 
@@ -17,7 +17,7 @@ export const realDay = (date: string): string => {
 };
 
 /** What a line comes to, in 10⁻⁸. */
-export const amountOf = ({ quantity, rate }: { quantity: string; rate: string }): bigint => times(units(quantity), units(rate));
+export const amountOf = ({ quantity, rate }: { quantity: string; rate: string }): bigint => multiplied(quantity, rate);
 
 /** What must come out of stock: what a line of goods wants beyond its sources. */
 export const fromStock = (line: Line): bigint =>
@@ -29,7 +29,7 @@ export const reservationOf = (deal: string, attempt: number, line: string): stri
 /** What a line costs in total: its sources, and `stock` for what comes from the lots. */
 export const costOf = (line: Line, stock = "0"): string => decimal(units(stock) + sourcesCost(line));
 
-const sourcesCost = (line: Line): bigint => line.sources.reduce((sum, { quantity, cost }) => sum + times(units(quantity), units(cost)), 0n);
+const sourcesCost = (line: Line): bigint => line.sources.reduce((sum, { quantity, cost }) => sum + multiplied(quantity, cost), 0n);
 
 export const soldLine = (line: Line, stock?: string): SoldLine => {
   const { id, product, kind, quantity, rate } = line;
@@ -52,7 +52,7 @@ export const soundAlone = <L extends Line | ReturnedLine>(line: L): L => {
     throw new Rejected("RATE_NEGATIVE", `Line ${line.id}: goods are not sold below zero; use a service line to adjust`);
   const quantity = units(line.quantity);
   if (quantity === 0n) throw new Rejected("QUANTITY_ZERO", `Line ${line.id}: the quantity must be above zero`);
-  const amount = times(quantity, units(line.rate));
+  const amount = multiplied(line.quantity, line.rate);
   if (quantity > MAX_QUANTITY || amount > MAX_AMOUNT || amount < -MAX_AMOUNT) throw tooLarge(line);
   return line;
 };

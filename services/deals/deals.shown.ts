@@ -6,8 +6,7 @@ import { amountOf } from "./deals.lines.ts";
 
 const total = (lines: readonly { quantity: string; rate: string }[]) => lines.reduce((sum, line) => sum + amountOf(line), 0n);
 
-const shownLine = (line: DealLine) => {
-  const amount = amountOf(line);
+const shownLine = (line: DealLine, amount: bigint) => {
   const { id, product, warehouse, kind, quantity, rate, sources, cost } = line;
   const priced = { id, product, warehouse, kind, quantity, rate, sources, amount: decimal(amount) };
   return cost === undefined ? priced : { ...priced, cost, margin: decimal(amount - units(cost)) };
@@ -16,13 +15,14 @@ const shownLine = (line: DealLine) => {
 /** A deal with its amounts and margins, as the API answers it. */
 export const show = (deal: Versioned<Deal>) => {
   const { id, version, status, saleParty, country, currency, date, notes, fulfilling, cancelling, refused } = deal;
-  const amount = status === "returned" ? -total(deal.returns.flatMap(({ lines }) => lines)) : total(deal.lines);
+  const amounts = deal.lines.map(amountOf);
+  const amount = status === "returned" ? -total(deal.returns.flatMap(({ lines }) => lines)) : amounts.reduce((sum, one) => sum + one, 0n);
   const costed = deal.lines.length > 0 && deal.lines.every((line) => line.cost !== undefined);
-  const cost = deal.lines.reduce((sum, line) => sum + units(line.cost ?? "0"), 0n);
+  const cost = costed ? deal.lines.reduce((sum, line) => sum + units(line.cost!), 0n) : 0n;
   return {
     ...{ id, version, status: status as Exclude<Deal["status"], "none">, saleParty, country, currency, date, amount: decimal(amount) },
     ...(costed && { cost: decimal(cost), margin: decimal(amount - cost) }),
-    lines: deal.lines.map(shownLine),
+    lines: deal.lines.map((line, i) => shownLine(line, amounts[i]!)),
     returns: deal.returns.map(({ id, date, lines, received, reason }) => ({
       id,
       date,
