@@ -11,18 +11,22 @@ export interface Key {
   digest?: string;
 }
 
-/** Caller and key: one caller's key is no other's. A key that we made names the request already, and carries no digest. */
+/** Caller and key: one caller's key is no other's. A key that we made names the request already, and carries a digest only where `asked` says of what. */
 export const keyOf = (
   ctx: Call,
   key: string | null | undefined = ctx.meta.ownKey ? ctx.meta.idempotencyKey : undefined,
+  asked?: string,
 ): Key | undefined => {
-  if (key || key === null) return key ? { once: key } : undefined;
+  if (key === null) return undefined;
+  if (key) return asked === undefined ? { once: key } : { once: key, digest: digest(asked) };
   const { user, idempotencyKey } = ctx.meta;
   return idempotencyKey ? { once: JSON.stringify([user?.id, idempotencyKey]), digest: digestOf(ctx) } : undefined;
 };
 
-const digestOf = (ctx: Call) =>
-  createHash("sha256")
-    .update(JSON.stringify([ctx.action?.name, ctx.params]))
-    .digest("base64url")
-    .slice(0, 22);
+/** What came under a key without a digest was known by its key alone. */
+export const sameRequest = (before: { digest?: string }, { digest }: Key): boolean =>
+  before.digest === undefined || before.digest === digest;
+
+const digestOf = (ctx: Call) => digest(JSON.stringify([ctx.action?.name, ctx.params]));
+
+const digest = (text: string) => createHash("sha256").update(text).digest("base64url").slice(0, 22);

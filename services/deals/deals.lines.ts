@@ -60,8 +60,14 @@ export const soundAlone = <L extends Line | ReturnedLine>(line: L): L => {
 const tooLarge = ({ id }: { id: string }) =>
   new Rejected("LINE_TOO_LARGE", `Line ${id}: at most 10,000,000,000 units and an amount of 1,000,000,000,000`);
 
-/** Whether two deals are the same trade, whatever has become of one of them. */
-export const sameTrade = (a: Header & { lines: readonly Line[] }, b: Header & { lines: readonly Line[] }) =>
+interface Traded {
+  readonly product: string;
+  readonly quantity: string;
+  readonly rate: string;
+}
+
+/** Whether two deals, or returns that stand alone, are the same trade, whatever has become of one of them. */
+export const sameTrade = (a: Header & { lines: readonly Traded[] }, b: Header & { lines: readonly Traded[] }) =>
   a.saleParty === b.saleParty &&
   a.currency === b.currency &&
   a.date === b.date &&
@@ -70,3 +76,8 @@ export const sameTrade = (a: Header & { lines: readonly Line[] }, b: Header & { 
     const line = b.lines[i]!;
     return product === line.product && quantity === line.quantity && rate === line.rate;
   });
+
+/** Whether a return brings back what is asked for. */
+export const sameReturn = (lines: readonly ReturnedLine[], wanted: readonly { line: string; quantity: string }[]): boolean =>
+  lines.length === wanted.length &&
+  lines.every(({ line, quantity }, i) => line === wanted[i]!.line && units(quantity) === units(wanted[i]!.quantity));

@@ -32,8 +32,10 @@ export interface Answer {
 export interface Kind<T extends Item> {
   request: (item: T, now: number, recalled?: Recalled) => Request;
   key?: (item: T) => string;
-  /** What the stock says of one that has a key, where it remembers it under another name. */
-  known?: (stock: Stock, item: T) => Outcome | undefined;
+  /** What is asked under the key: another request under it is refused. */
+  asked?: (item: T) => string;
+  /** What the stock, or its record, says of one that has a key, where it remembers it under another name. */
+  known?: (stock: Stock, item: T, recalled?: Recalled) => Outcome | undefined;
 }
 
 export type Done = { readonly ok: true; readonly cost?: string } | { readonly ok: false; readonly refusal: Rejected };
@@ -45,15 +47,16 @@ export const streamOf = (product: string, warehouse: string = MAIN): string => `
 export const runMany = async <T extends Item>(room: Inventory, ctx: Call, kind: Kind<T>, items: readonly T[]): Promise<Answer[]> =>
   (await settle(room, ctx, kind, items)).map((done, n) => toAnswer(items[n]!.id, done));
 
-/** One item; throws what refuses it. Answers the cost of what moved, and the version of its stock that has it. */
+/** One item; throws what refuses it. Answers the cost of what moved, and the version of its stock that has it. `ifVersion`: only where the stock is at that. */
 export const runOne = async <T extends Item>(
   room: Inventory,
   ctx: Call,
   kind: Kind<T>,
   item: T,
+  ifVersion?: number,
 ): Promise<{ cost?: string; version: number }> => {
   const stream = streamOf(item.product, item.warehouse);
-  const { results, version } = await settleRun(room, within(ctx), stream, kind, [item]);
+  const { results, version } = await settleRun(room, within(ctx, ifVersion), stream, kind, [item]);
   const [done] = results as [Done];
   if (!done.ok) throw done.refusal;
   return { cost: done.cost, version };
@@ -117,6 +120,7 @@ const commit = async <T extends Item>(
 ): Promise<{ outcomes: readonly Outcome[]; version: number }> => {
   const [{ occurredAt }] = run as [T];
   const key = kind.key?.(run[0]!) ?? null;
+  const asked = kind.asked?.(run[0]!);
   let outcomes: readonly Outcome[] | undefined;
   const after = await room.act(
     ctx,
@@ -128,10 +132,12 @@ const commit = async <T extends Item>(
       outcomes = decided.outcomes; // a command may be decided more than once: the last time is the one that was stored
       return decided.events;
     },
-    { occurredAt, key },
+    { occurredAt, key, asked },
   );
-  const known = key && (kind.known?.(after, run[0]!) ?? moved(recall(after.settled, key)));
-  if (known) outcomes = [known]; // also where it was refused here, while another process did it
+  const known = key && (kind.known?.(after, run[0]!, recalled) ?? moved(recall(after.settled, key)));
+  if (known)
+    outcomes = [known]; // also where it was refused here, while another process did it
+  else if (kind.known && !outcomes) outcomes = [{ unsure: after.settled.generation }]; // what became of it since, the record knows
   return { outcomes: outcomes ?? [{ ok: true }], version: after.version }; // where only the store knows the key, it came before
 };
 
@@ -149,9 +155,9 @@ const record = async (room: Inventory, stream: string, id: string): Promise<Stoc
   }
 };
 
-/** The call without what it says of its caller's own stream: the key and the version that he has seen are not this stock's. */
-const within = (ctx: Call): Call =>
-  Object.create(ctx, { meta: { value: { ...ctx.meta, idempotencyKey: undefined, ownKey: undefined, ifVersion: undefined } } });
+/** The call without what it says of its caller's own stream: the key and, but where it is about this stock, the version that he has seen. */
+const within = (ctx: Call, ifVersion?: number): Call =>
+  Object.create(ctx, { meta: { value: { ...ctx.meta, idempotencyKey: undefined, ownKey: undefined, ifVersion } } });
 
 const toAnswer = (id: string, done: Done): Answer => {
   if (done.ok) return done.cost === undefined ? { id, ok: true } : { id, ok: true, cost: done.cost };

@@ -11,14 +11,17 @@ type Items<P> = Infer<P> extends { items: (infer T)[] } ? T : never;
 export const receipts: Kind<Items<typeof receiving>> = {
   request: ({ id, quantity, cost }) => receive(id, quantity, cost ?? "0"),
   key: ({ id }) => `in:${id}`,
+  asked: ({ quantity, cost }) => JSON.stringify([quantity, cost]),
 };
 export const returns: Kind<Items<typeof takingBack>> = {
   request: ({ id, quantity, cost }) => takeBack(id, quantity, cost),
   key: ({ id }) => `back:${id}`,
+  asked: ({ quantity, cost }) => JSON.stringify([quantity, cost]),
 };
 export const writeOffs: Kind<Items<typeof writingOff>> = {
   request: ({ id, quantity, reason }) => writeOff(id, quantity, reason),
   key: ({ id }) => `off:${id}`,
+  asked: ({ quantity, reason }) => JSON.stringify([quantity, reason]),
 };
 export const reservations: Kind<Items<typeof reserving>> = {
   request: ({ id, quantity, until, askedAt }, _now, recalled) => reserve({ id, quantity, until, askedAt, recalled }),
@@ -27,9 +30,9 @@ export const reservations: Kind<Items<typeof reserving>> = {
 export const reservation: typeof reservations = {
   ...reservations,
   key: ({ id }) => `held:${id}`,
-  known: (stock, item) =>
-    find(stock.reservations, item.id) || recall(stock.settled, item.id)
-      ? decide(stock, [reservations.request(item, 0)], 0).outcomes[0] // as it is recorded, whatever may have lapsed meanwhile
+  known: (stock, item, recalled) =>
+    recalled || find(stock.reservations, item.id) || recall(stock.settled, item.id)
+      ? decide(stock, [reservations.request(item, 0, recalled)], 0).outcomes[0] // as it is recorded, whatever may have lapsed meanwhile
       : undefined,
 };
 export const releases: Kind<Items<typeof releasing>> = {

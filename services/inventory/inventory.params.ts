@@ -139,3 +139,12 @@ export const paging = {
   limit: { type: "number", integer: true, min: 1, max: 200, convert: true, default: 50 },
   after: { type: "string", max: 64, optional: true },
 } as const;
+
+const OF_DEAL = /~\d+~[A-Za-z0-9_-]{1,12}$/; // deal, attempt and line
+
+/** What a deal holds is the deal's: whoever released or took it here would leave a deal behind that waits for it for ever. */
+export const notOfDeal = <T extends { id?: string }>(params: T): T => {
+  if (OF_DEAL.test(params.id ?? ""))
+    throw new Rejected("RESERVATION_OF_DEAL", "Ids like this are those of deals: confirm, fulfil or cancel the deal", 409);
+  return params;
+};

@@ -22,7 +22,7 @@ type Room = Inventory & Projecting;
 const move = async <T extends Item>(room: Inventory, ctx: Context<object, Meta>, kind: Kind<T>, given: Omit<T, "id"> & { id?: string }) => {
   const item = { ...given, id: given.id ?? newId(ctx) } as T;
   const { product, warehouse = "main" } = item;
-  const { cost, version } = await runOne(room, ctx, kind, item);
+  const { cost, version } = await runOne(room, ctx, kind, item, ctx.meta.ifVersion);
   return { id: item.id, product, warehouse, stock: streamOf(product, warehouse), version, ...(cost !== undefined && { cost }) };
 };
 
@@ -124,7 +124,7 @@ export default {
       params: { id: shapes.optionalId, ...shapes.stock, quantity, until: shapes.instant },
       returns: shapes.moved,
       handler(this: Room, ctx) {
-        return move(this, ctx, reservation, { ...ctx.params, until: shapes.momentOf(ctx.params.until) });
+        return move(this, ctx, reservation, { ...shapes.notOfDeal(ctx.params), until: shapes.momentOf(ctx.params.until) });
       },
     }),
     release: action({
@@ -133,7 +133,7 @@ export default {
       params: { id: shapes.movementId, ...shapes.stock },
       returns: shapes.moved,
       handler(this: Room, ctx) {
-        return move(this, ctx, releases, ctx.params);
+        return move(this, ctx, releases, shapes.notOfDeal(ctx.params));
       },
     }),
     pick: action({
@@ -148,7 +148,7 @@ export default {
       },
       returns: shapes.moved,
       handler(this: Room, ctx) {
-        return move(this, ctx, issues, ctx.params);
+        return move(this, ctx, issues, shapes.notOfDeal(ctx.params));
       },
     }),
     transfer: action({

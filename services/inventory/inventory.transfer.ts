@@ -26,7 +26,11 @@ export interface Transfer {
  */
 export const transfer = async (room: Inventory, ctx: Call, { id, product, from, to, quantity }: Transfer): Promise<string | undefined> => {
   if (from === to) throw new Rejected("TRANSFER_NOWHERE", "A transfer goes to another warehouse");
-  const sending: Kind<Item> = { request: () => send(id, to, quantity), key: () => `sent:${id}` };
+  const sending: Kind<Item> = {
+    request: () => send(id, to, quantity),
+    key: () => `sent:${id}`,
+    asked: () => JSON.stringify([to, quantity]),
+  };
   const { cost } = await runOne(room, ctx, sending, { id, product, warehouse: from });
   await carry(room, ctx, { id, product, from });
   return cost;
