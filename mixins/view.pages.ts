@@ -1,3 +1,4 @@
+import { hash } from "node:crypto";
 import { Rejected } from "./core/errors.ts";
 import { freeze } from "./core/freeze.ts";
 import type { ViewStore } from "./storage/view-store.ts";
@@ -19,21 +20,29 @@ export interface PageParams {
   where?: Record<string, string | undefined>;
 }
 
-/** One page of a view, frozen, and where the next one begins. Throws `CURSOR_INVALID`. */
+/** One page of a view, frozen, and where the next one begins. Throws `CURSOR_INVALID` where it is to go on in another list than it was given by. */
 export const readPage = <D extends object>(store: ViewStore<D>, { show }: Projection<D, never>, params: PageParams): Page<D> => {
   const { limit = 50, after, from, to, where = {}, descending = false } = params;
-  const rows = store.find({ where, from, to, descending, after: after === undefined ? undefined : fromCursor(after), limit: limit + 1 });
+  const list = hash("sha1", JSON.stringify([descending, from, to, where]), "base64url").slice(0, 8);
+  const rows = store.find({
+    where,
+    from,
+    to,
+    descending,
+    after: after === undefined ? undefined : fromCursor(after, list),
+    limit: limit + 1,
+  });
   const items = rows.slice(0, limit).map(({ document }) => (show ? show(document) : document) as D);
   const last = rows[limit - 1];
-  return freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.place) } : { items });
+  return freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.place, list) } : { items });
 };
 
-const toCursor = (order: string, place: number) => Buffer.from(JSON.stringify([order, place])).toString("base64url");
+const toCursor = (order: string, place: number, list: string) => Buffer.from(JSON.stringify([order, place, list])).toString("base64url");
 
-const fromCursor = (cursor: string): [string, number] => {
+const fromCursor = (cursor: string, list: string): [string, number] => {
   try {
-    const [order, place] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if (typeof order === "string" && Number.isSafeInteger(place)) return [order, place as number];
+    const [order, place, of] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
+    if (typeof order === "string" && Number.isSafeInteger(place) && of === list) return [order, place as number];
   } catch {}
-  throw new Rejected("CURSOR_INVALID", "after must be the `next` of a page before, as it was given", 400);
+  throw new Rejected("CURSOR_INVALID", "after must be the `next` of a page of this very list: the same order and filters", 400);
 };

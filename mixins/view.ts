@@ -170,6 +170,7 @@ export class View<D extends object> {
       const old = this.#serving;
       this.#serving = next;
       await this.#retire(old);
+      await this.#recomputing?.catch(() => {}); // it may be at work in the tables that go now
       await this.#drop(old.store.generation);
     } catch (error) {
       if (this.#serving !== next) await this.#retire(next);
@@ -275,7 +276,7 @@ export class View<D extends object> {
   async #recompute() {
     const { store } = this.#serving;
     const buckets = store.dirty(100_000);
-    for (const bucket of buckets) await store.recompute(bucket);
+    for (const bucket of buckets) if (store === this.#serving.store) await store.recompute(bucket);
     if (buckets.length > 0) this.#recomputed = Date.now();
   }
 }

@@ -14,9 +14,19 @@ const DOT = 46 - ZERO;
 const CANONICAL = /^(0|-?[1-9]\d*|-?(0|[1-9]\d*)\.\d{0,7}[1-9])$/; // most are: a look costs a tenth of making them so
 
 /** What may be entered as a quantity: positive or zero, 12 digits, 4 decimals. */
-export const quantity = { type: "string", pattern: "^\\d{1,12}(\\.\\d{1,4})?$" } as const;
+export const quantity = {
+  type: "string",
+  pattern: "^\\d{1,12}(\\.\\d{1,4})?$",
+  messages: {
+    stringPattern: "The '{field}' field must be a decimal in a string, not below zero, with up to 12 digits and 4 decimals, like '2.55'",
+  },
+} as const;
 /** What may be entered as money or a rate: the same, also below zero. */
-export const money = { type: "string", pattern: "^-?\\d{1,12}(\\.\\d{1,4})?$" } as const;
+export const money = {
+  type: "string",
+  pattern: "^-?\\d{1,12}(\\.\\d{1,4})?$",
+  messages: { stringPattern: "The '{field}' field must be a decimal in a string with up to 12 digits and 4 decimals, like '2.55'" },
+} as const;
 /** What comes out of a calculation. */
 export const amount = { type: "string", pattern: "^-?\\d{1,30}(\\.\\d{1,8})?$" } as const;
 

@@ -18,7 +18,7 @@ ${listed([...scriptCommands, ...ownCommands])}
 At the prompt there are Moleculer's commands too (help lists them), and Tab completes the names of actions.
   DATA_DIR=/srv/banyan npm run repl
   npm run --silent repl -- -c "call v1.deals.get --id 536365" | jq .lines
-  echo 'call v1.deals.open {"saleParty":"acme","lines":[{"product":"LDPE","quantity":"10","rate":"1.25","sources":[]}]}' | npm run --silent repl`;
+  echo 'call v1.deals.open {"saleParty":"acme","currency":"GBP","lines":[{"product":"LDPE","quantity":"10","rate":"1.25","sources":[]}]}' | npm run --silent repl`;
 
 /** What an error comes to in one line: its code, what was meant, and what was wrong with it. */
 const told = (error: unknown) => {

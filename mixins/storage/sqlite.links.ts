@@ -30,12 +30,16 @@ export class SqliteLinks<D> {
   readonly table: string;
   readonly valuesOf: (document: D) => readonly string[];
   readonly #numbers = new LRUCache<string, number>({ max: VALUES });
+  readonly #file: SqliteFile;
+  /** What `outside` said when `#numbers` were last known to be right: another process may have made the tables anew. */
+  #outside = -1;
   readonly #sql;
 
   constructor(file: SqliteFile, table: string, name: string, valuesOf: (document: D) => readonly string[]) {
     this.name = name;
     this.table = table;
     this.valuesOf = valuesOf;
+    this.#file = file;
     file.define(`
       CREATE TABLE IF NOT EXISTS ${table} (
         value INTEGER NOT NULL, ord TEXT NOT NULL, place INTEGER NOT NULL, PRIMARY KEY (value, ord, place)
@@ -58,6 +62,9 @@ export class SqliteLinks<D> {
 
   /** Inside a write: links the documents to the values that they have now. */
   store(moves: readonly Move<D>[]): void {
+    const outside = this.#file.outside(true);
+    if (outside !== this.#outside) this.#numbers.clear();
+    this.#outside = outside;
     const fresh = new Map<string, number>(); // not kept: this transaction may yet come to nothing
     const added: Link[] = [];
     for (const { place, before, orderBefore, document, order } of moves) {
@@ -70,6 +77,14 @@ export class SqliteLinks<D> {
       for (const value of now) if (!had.has(value)) added.push({ value: this.#number(value, fresh), order, place });
     }
     this.#addAll(added.sort((a, b) => a.value - b.value || (a.order < b.order ? -1 : a.order > b.order ? 1 : a.place - b.place)));
+  }
+
+  /** By value and document, as text in a fixed order: numbers may differ between two views that are equal. */
+  *dump(documents: string): Iterable<string> {
+    const rows = this.#file.db.prepare(`
+      SELECT v.value, l.ord, d.id FROM ${this.table} l JOIN ${this.table}_values v ON v.number = l.value JOIN ${documents} d USING (place)
+      ORDER BY 1, 2, 3`);
+    for (const row of rows.iterate()) yield JSON.stringify(Object.values(row));
   }
 
   #addAll(links: readonly Link[]) {
@@ -87,7 +102,7 @@ export class SqliteLinks<D> {
     if (known !== undefined) return known;
     const stored = this.#sql.number.get(value)?.number as number | undefined;
     if (stored === undefined) fresh.set(value, Number(this.#sql.newNumber.run(value).lastInsertRowid));
-    else this.#numbers.set(value, stored); // was there before this transaction began, and never changes
+    else this.#numbers.set(value, stored); // was there before this transaction began
     return stored ?? fresh.get(value)!;
   }
 }

@@ -39,7 +39,7 @@ export class SqliteViewStore<D extends object> implements ViewStore<D> {
       get: db.prepare(`SELECT place, version, body FROM ${table} WHERE id = ?`),
       add: db.prepare(`INSERT INTO ${table} VALUES (?, ?, ?, ?${", ?".repeat(this.#columns.length)})`),
       last: db.prepare(`SELECT max(place) AS place FROM ${table}`),
-      dump: db.prepare(`SELECT id, version, body${this.#columns.map(([name]) => `, c_${name}`).join("")} FROM ${table} ORDER BY id`),
+      dump: db.prepare(`SELECT id, place, version, body${this.#columns.map(([name]) => `, c_${name}`).join("")} FROM ${table} ORDER BY id`),
     };
     this.#links = Object.entries(spec.many ?? {}).map(([name, of]) => new SqliteLinks(file, `${table}_${name}`, name, of));
     if (spec.rollup) this.#rollup = new SqliteRollup(file, spec, table, this.#links.find(({ name }) => name === spec.rollup!.by)!);
@@ -113,6 +113,7 @@ export class SqliteViewStore<D extends object> implements ViewStore<D> {
 
   *dump(): Iterable<string> {
     for (const row of this.#sql.dump.iterate()) yield JSON.stringify(Object.values(row));
+    for (const links of this.#links) yield* links.dump(this.#table);
     yield* this.#rollup?.dump() ?? [];
   }
 

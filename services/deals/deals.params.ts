@@ -1,16 +1,21 @@
 import { amount, money, quantity } from "../../mixins/core/decimal.ts";
-import { productId, warehouseId } from "../../mixins/core/ids.ts";
+import { id, idMessages, productId, warehouseId } from "../../mixins/core/ids.ts";
 
 const text = { type: "string", min: 1, max: 200, trim: true } as const;
 const optional = <const R extends object>(rule: R) => ({ ...rule, optional: true }) as const;
 
 /** Shorter than other ids: reservations and sagas are named after it. */
-export const dealId = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_~-]{0,39}$" } as const;
-export const lineId = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{0,11}$" } as const;
-const party = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_~-]{0,63}$" } as const;
+export const dealId = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_~-]{0,39}$", messages: idMessages(40) } as const;
+export const lineId = { type: "string", pattern: "^[A-Za-z0-9][A-Za-z0-9_-]{0,11}$", messages: idMessages(12, "_ and -") } as const;
+const party = id;
 const country = { type: "string", min: 1, max: 60 } as const;
-export const currency = { type: "string", pattern: "^[A-Z]{3}$" } as const;
-export const day = { type: "string", pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$" } as const;
+const told = (what: string) => ({ stringPattern: `The '{field}' field must be ${what}` });
+export const currency = { type: "string", pattern: "^[A-Z]{3}$", messages: told("a currency of ISO 4217, like 'GBP'") } as const;
+export const day = {
+  type: "string",
+  pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$",
+  messages: told("a day, like '2011-06-01'"),
+} as const;
 export const reason = { type: "string", min: 1, max: 500, trim: true } as const;
 const kind = { type: "enum", values: ["goods", "service"] } as const;
 
@@ -122,4 +127,5 @@ export const summary = {
 export const moment = {
   type: "string",
   pattern: "^\\d{4}-\\d{2}-\\d{2}T\\d{2}:\\d{2}(:\\d{2}(\\.\\d{1,3})?)?(Z|[+-]\\d{2}:\\d{2})$",
+  messages: told("a moment with its zone, like '2011-06-01T00:00:00Z'"),
 } as const;

@@ -2,6 +2,7 @@ import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { Rejected } from "../../mixins/core/errors.ts";
 
+const HALF = /(?<!\\)(\\\\)*\\ud[89a-f]/; // JSON.stringify writes only such a one as an escape
 const MOST_BYTES = 1_048_576;
 const MOST_VALUES = 50_000;
 const DEEPEST = 20;
@@ -64,11 +65,15 @@ const mediaType = (type = "", encoding = "identity"): Error | undefined => {
 
 const parse = (bytes: Buffer): Record<string, unknown> => {
   if (!isUtf8(bytes)) throw new Rejected("MALFORMED_BODY", "The body is not UTF-8", 400);
+  const text = bytes.toString("utf8");
   let body: unknown;
   try {
-    body = JSON.parse(bytes.toString("utf8"));
+    body = JSON.parse(text);
   } catch {
     throw new Rejected("MALFORMED_BODY", "The body is not JSON", 400);
+  }
+  if (text.includes("\\u") && HALF.test(JSON.stringify(body))) {
+    throw new Rejected("MALFORMED_BODY", "A text in the body holds half of a character (a lone surrogate)", 400);
   }
   if (typeof body !== "object" || body === null || Array.isArray(body)) {
     throw new Rejected("MALFORMED_BODY", "The body must be a JSON object", 400);

@@ -9,9 +9,9 @@ const cell = (value: unknown): string => {
   return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
 };
 
-/** Items as a table (RFC 4180): the fields that any of them has are its columns, in the order they come. */
-export const csvOf = (items: readonly object[]): string => {
-  const columns = [...new Set(items.flatMap((item) => Object.keys(item)))];
+/** Items as a table (RFC 4180): the fields that any of them has are its columns, in the order they come; `empty` where there are none. */
+export const csvOf = (items: readonly object[], empty: readonly string[] = []): string => {
+  const columns = items.length === 0 ? empty : [...new Set(items.flatMap((item) => Object.keys(item)))];
   const rows = items.map((item) => columns.map((column) => cell((item as Record<string, unknown>)[column])).join(","));
   return [columns.map(cell).join(","), ...rows, ""].join("\r\n");
 };

@@ -45,7 +45,7 @@ export class Exchange {
       this.path = mark < 0 ? url : url.slice(0, mark);
       if (this.path.length > 1 && this.path.endsWith("/")) this.path = this.path.slice(0, -1);
       this.#query = mark < 0 ? "" : url.slice(mark + 1);
-      const wait = this.#door.limit.take(this.#door.client(this.req), this.began);
+      const wait = this.path.startsWith("/health/") ? 0 : this.#door.limit.take(this.#door.client(this.req), this.began);
       if (wait > 0) return this.#refuseForNow(wait);
       const method = this.req.method === "HEAD" ? "GET" : this.req.method!;
       const values: string[] = [];
@@ -71,6 +71,7 @@ export class Exchange {
     const meta: Meta = {};
     if (this.course.traceId !== this.course.requestId) meta.traceId = this.course.traceId;
     if (this.#query !== "") readQuery(this.#query, route.rules, params);
+    if (route.http.csv && params.limit === undefined && wantsCsv(this.req.headers.accept)) params.limit = route.rules.limit?.max; // a table is wanted whole
     if (!route.takesBody) {
       if (route.method !== "GET") readConditions(this.req, route, meta);
       return this.#call(route, params, values, meta);
@@ -116,9 +117,15 @@ export class Exchange {
   }
 
   #answerTable(route: Route, answer: unknown) {
-    const body = csvOf((answer as { items: object[] }).items);
+    const { items, next } = answer as { items: object[]; next?: string };
+    const body = csvOf(items, columnsOf(route));
     const etag = tagOf(body);
     const headers = ["Content-Type", "text/csv; charset=utf-8; header=present", "ETag", etag, "Cache-Control", cacheControl(route)];
+    if (next !== undefined) {
+      const query = new URLSearchParams(this.#query);
+      query.set("after", next);
+      headers.push("Link", `<${this.path}?${query}>; rel="next"`);
+    }
     headers.push("Vary", "Accept", "Content-Disposition", `attachment; filename="${route.action!.name.split(".").slice(1).join("-")}.csv"`);
     this.#deliver(200, headers, { body, bytes: Buffer.byteLength(body), etag });
   }
@@ -203,5 +210,11 @@ export class Exchange {
     this.#door.done(this, status, bytes, code);
   }
 }
+
+/** The columns of a table that has no rows. */
+const columnsOf = ({ action }: Route): string[] => {
+  const { items } = (action?.returns ?? {}) as { items?: { items?: { props?: object } } };
+  return Object.keys(items?.items?.props ?? {});
+};
 
 const cacheControl = (route: Route) => route.http.cacheControl ?? (route.method === "GET" ? "private, no-cache" : "no-store");

@@ -59,9 +59,14 @@ interface Invalid {
   message?: unknown;
 }
 
-const fieldError = (wrong: Invalid) => ({
-  field: String(wrong.field ?? ""),
-  rule: String(wrong.type ?? wrong.rule ?? ""),
-  ...(wrong.expected !== undefined && wrong.expected !== null && { expected: String(wrong.expected) }),
-  message: String(wrong.message ?? ""),
-});
+/** The validator's pattern has lost its backslashes on the way, so the rule's own words stand for it; and of an enum it says as if the values were what came. */
+const fieldError = (wrong: Invalid) => {
+  const [field, rule] = [String(wrong.field ?? ""), String(wrong.type ?? wrong.rule ?? "")];
+  const tells = wrong.expected !== undefined && wrong.expected !== null && rule !== "stringPattern";
+  return {
+    field,
+    rule,
+    ...(tells && { expected: String(wrong.expected) }),
+    message: rule === "enumValue" ? `The '${field}' field must be one of: ${wrong.expected}` : String(wrong.message ?? ""),
+  };
+};

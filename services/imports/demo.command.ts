@@ -3,6 +3,13 @@ import { sampleBooks } from "./imports.sample.ts";
 import { importSource } from "./imports.session.ts";
 import { textSource } from "./imports.source.ts";
 
+if (process.argv.length > 2) {
+  console.log(
+    "npm run demo\n\nLoads a made-up year of 2,000 invoice lines into the system under DATA_DIR, the same each time, and says what to look at.",
+  );
+  process.exit(process.argv[2] === "--help" || process.argv[2] === "-h" ? 0 : 2);
+}
+
 /** Loads a small made-up year of books, the same each time, through the same import as real ones, and says what to look at. */
 const { config } = await import("../../mixins/runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
 await importSource(textSource(sampleBooks()), {}).catch(exitFor);

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { exitFor, Refused } from "../../mixins/runtime/refused.ts";
 import { BadLine } from "./imports.mapping.ts";
@@ -24,12 +24,20 @@ const run = async () => {
   const [file = "-", ...rest] = positionals;
   if (rest.length > 0 || (file === "-" && process.stdin.isTTY)) throw new Refused(USAGE);
   if (file !== "-" && !existsSync(file)) throw new Refused(`There is no file ${file}`);
+  if (values.rejects && sameFile(file, values.rejects))
+    throw new Refused("--rejects names the file that is imported: give it another name");
   const source = file === "-" ? await spooledSource(process.stdin) : fileSource(file);
   try {
     await importSource(source, { dryRun: values["dry-run"], rejects: values.rejects });
   } finally {
     source.close();
   }
+};
+
+/** Also under another name, or through a link. */
+const sameFile = (one: string, other: string): boolean => {
+  const [a, b] = [one, other].map((path) => statSync(path, { throwIfNoEntry: false }));
+  return a !== undefined && b !== undefined && a.dev === b.dev && a.ino === b.ino;
 };
 
 /** What is wrong with the file or the command line is said in one line; anything else is our fault, and shown whole. */

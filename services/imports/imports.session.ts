@@ -33,16 +33,18 @@ export const importSource = async (source: Source, { dryRun, rejects: path }: Se
     ended.abort(new Refused("The import was ended before its end; the same command goes on from there."));
   };
   process.on("SIGINT", end).on("SIGTERM", end);
+  let whole = false;
   try {
     const { add: reject, columns } = rejects;
     const outcome = await importBooks({ source, call, progress, now: Date.now(), reject, columns, signal: ended.signal });
+    whole = true;
     const total = outcome.seen && (await reported(call, outcome.seen));
     console.log(tableOf(outcome, (performance.now() - start) / 1_000));
     if (dryRun) console.log("\nNothing was booked: this was a dry run.");
     if (total !== undefined) console.log(`\n${inTheBooks(total, decimal(revenueIn(outcome)))}`);
   } finally {
     process.off("SIGINT", end).off("SIGTERM", end);
-    rejects.close();
+    rejects.close(whole);
     await node?.stop();
   }
 };

@@ -28,9 +28,16 @@ test("a wrong field is named, with what would be right", async (t) => {
     expected,
   ]);
   assert.deepEqual(fields, [
-    ["id", "stringPattern", "/^[A-Za-z0-9][A-Za-z0-9_~-]{0,63}$/"],
+    ["id", "stringPattern", undefined],
     ["lines[0].product", "stringMin", "1"],
   ]);
+  const [{ message }] = body.json.errors as [{ message: string }];
+  assert.equal(message, "The 'id' field must be an id: 1 to 64 letters, digits, _, ~ and -, a letter or digit first");
+  const headers = { "Content-Type": "application/json" };
+  const half = await ask(`${url}/api/v1/echo`, { headers, body: '{"id":"a","note":"\\ud800"}' });
+  assert.deepEqual([half.status, half.json.code], [400, "MALFORMED_BODY"]);
+  const whole = await ask(`${url}/api/v1/echo`, { headers, body: '{"id":"a","lines":[],"note":"\\\\ud800 \\ud83d\\ude00"}' });
+  assert.notEqual(whole.json.code, "MALFORMED_BODY");
 });
 
 test("a body that is not what it should be is refused before any room sees it", async (t) => {

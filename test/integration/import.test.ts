@@ -52,6 +52,20 @@ test("the bookkeeper gets back each line that was left out, with its number and 
   );
 });
 
+test("the file that is imported is not taken for its own rejects, and an import that fails leaves older rejects as they were", async (t) => {
+  const dir = folder(t);
+  const [books, rejects] = [join(dir, "books.csv"), join(dir, "bad.csv")];
+  writeFileSync(books, sampleBooks({ lines: 10 }));
+  const before = readFileSync(books, "utf8");
+  const { code, stderr } = await run([COMMAND, books, "--dry-run", "--rejects", books]);
+  assert.deepEqual([code, readFileSync(books, "utf8")], [2, before]);
+  assert.match(stderr, /^--rejects names the file that is imported/);
+  writeFileSync(rejects, "of last time");
+  writeFileSync(books, "");
+  await run([COMMAND, books, "--dry-run", "--rejects", rejects]);
+  assert.equal(readFileSync(rejects, "utf8"), "of last time");
+});
+
 test("what cannot be imported is said in one line: no such file, no such option, other columns, a torn archive", async (t) => {
   const dir = folder(t);
   const torn = join(dir, "torn.csv.gz");

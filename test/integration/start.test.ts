@@ -77,6 +77,9 @@ test("a start that cannot be says why in one line, and what to do", async (t) =>
   mkdirSync(join(dir, "restored"));
   writeFileSync(join(dir, "restored/.restoring"), "");
   const cases: [Record<string, string>, RegExp][] = [
+    [{ LOG_LEVEL: "loud" }, /^LOG_LEVEL must be one of .*loud/],
+    [{ TRUSTED_PROXIES: "10.0.0.0/8,proxy" }, /^TRUSTED_PROXIES must name addresses.*proxy/],
+    [{ CORS_ORIGINS: "shop.example" }, /^CORS_ORIGINS must name origins.*shop/],
     [{ PORT: "eighty" }, /^PORT must be .*eighty/],
     [{ ROOMS: "deals,sails" }, /^ROOMS: there is no room sails; there are .*deals/],
     [{ HOST: "192.0.2.1" }, /^HOST: cannot listen on 192\.0\.2\.1/],
