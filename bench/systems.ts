@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, existsSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { SEEDED, seedDeal, seedId } from "./deals.ts";
 import type { Load } from "./load/load.ts";
@@ -19,9 +19,13 @@ const answer = () => {
 
 const peer = (name: string, file: string, env = {}): Program => ({ cwd: join(import.meta.dirname, "peers", name), args: [file], env });
 
-/** Banyan is started as `npm start` starts it. */
+/** As `npm start` starts it: `exec node …`. */
+const START: string[] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+  .scripts.start.split(" ")
+  .slice(2);
+
 const PROGRAMS: Record<SystemName, Program> = {
-  banyan: { cwd: ROOT, args: ["--max-semi-space-size=32", "--import", "./mixins/runtime/needs-node-26.js", "start.ts"] },
+  banyan: { cwd: ROOT, args: START },
   "express-sequelize": peer("express-sequelize", "server.js"),
   "express-sql": peer("express-sql", "server.js"),
   "node-http": peer("node-http", "server.ts", { BODY: answer() }),

@@ -276,7 +276,10 @@ export class View<D extends object> {
   async #recompute() {
     const { store } = this.#serving;
     const buckets = store.dirty(100_000);
-    for (const bucket of buckets) if (store === this.#serving.store) await store.recompute(bucket);
+    for (const bucket of buckets) {
+      if (store !== this.#serving.store) break; // a rebuild has put another one in its place
+      await store.recompute(bucket);
+    }
     if (buckets.length > 0) this.#recomputed = Date.now();
   }
 }

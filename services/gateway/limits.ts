@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
-import { BlockList, isIP } from "node:net";
+import { isIP } from "node:net";
 import { LRUCache } from "lru-cache";
+import { networksOf } from "../../mixins/runtime/networks.ts";
 
 interface Bucket {
   tokens: number;
@@ -41,7 +42,7 @@ export class RateLimit {
 /** Says which client a request comes from: who is connected, or, behind proxies that we trust, whom the last of them saw. */
 export const clientBehind = (proxies: readonly string[]): ((req: IncomingMessage) => string) => {
   if (proxies.length === 0) return ({ socket }) => home(plain(socket.remoteAddress ?? ""));
-  const trusted = blockList(proxies);
+  const trusted = networksOf(proxies);
   const trusts = (address: string) => isIP(address) !== 0 && trusted.check(address, isIP(address) === 6 ? "ipv6" : "ipv4");
   return ({ socket, headers }) => {
     let client = plain(socket.remoteAddress ?? "");
@@ -61,18 +62,3 @@ const home = (address: string) => (address.includes(":") ? address.split("::")[0
 
 /** An IPv4 address may come in IPv6 clothes. */
 const plain = (address: string) => (address.startsWith("::ffff:") ? address.slice(7) : address);
-
-const blockList = (networks: readonly string[]): BlockList => {
-  const list = new BlockList();
-  for (const network of networks) {
-    const [address = "", bits] = network.split("/");
-    const family = isIP(address) === 6 ? "ipv6" : "ipv4";
-    try {
-      if (bits === undefined) list.addAddress(address, family);
-      else list.addSubnet(address, Number(bits), family);
-    } catch {
-      throw new Error(`TRUSTED_PROXIES must name addresses or networks like 10.0.0.0/8, not "${network}"`);
-    }
-  }
-  return list;
-};

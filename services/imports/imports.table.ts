@@ -17,6 +17,7 @@ export const tableOf = (outcome: Outcome, seconds: number): string => {
     ["lines", count(outcome.lines)],
     ["… of no known customer", count(outcome.unknown)],
     ["seconds", seconds.toFixed(1)],
+    ["most memory, MB", count(Math.round(process.resourceUsage().maxRSS / 1e3))],
     [`revenue ${CURRENCY}`, "", grouped(revenueIn(outcome))],
   ];
   const wide = (column: 0 | 1 | 2) => Math.max(...rows.map((row) => row[column]?.length ?? 0));

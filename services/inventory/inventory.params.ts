@@ -140,7 +140,7 @@ export const paging = {
   after: { type: "string", max: 64, optional: true },
 } as const;
 
-const OF_DEAL = /~\d+~[A-Za-z0-9_-]{1,12}$/; // deal, attempt and line
+const OF_DEAL = /~\d+~[A-Za-z0-9_-]{1,12}$/; // deal, attempt and line, as deals name what they reserve
 
 /** What a deal holds is the deal's: whoever released or took it here would leave a deal behind that waits for it for ever. */
 export const notOfDeal = <T extends { id?: string }>(params: T): T => {

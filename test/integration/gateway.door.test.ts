@@ -18,6 +18,8 @@ test("who asks too often is told when to come back; others are served", async (t
   assert.deepEqual([status, json.code, headers["retry-after"]], [429, "RATE_LIMITED", "1"]);
   assert.equal(headers.ratelimit, '"client";r=0;t=1');
   assert.equal((await from("10.0.0.2")).status, 200);
+  const live = await ask(`${url}/health/live`, { headers: { "X-Forwarded-For": "10.0.0.1" } });
+  assert.equal(live.status, 200, "a supervisor is answered always, or it would end what is merely busy");
 });
 
 test("a bucket fills again with time, up to twice the rate", () => {

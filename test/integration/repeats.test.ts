@@ -67,7 +67,7 @@ test("what a deal holds is not released, picked or made behind its back", async 
   assert.equal((await post("deals/d/fulfil", {})).json.status, "fulfilled");
 });
 
-test("a page goes on only in the list that gave it", async (t) => {
+test("a page, or a table, goes on in the list that gave it, and in no other", async (t) => {
   const { url } = await startSystem(t, { DATA_DIR: folder(t) });
   for (const id of ["a", "b", "c"]) {
     const line = { product: "P", quantity: "1", rate: "1", sources: [{ supplier: "s", quantity: "1", cost: "1" }] };
@@ -77,6 +77,17 @@ test("a page goes on only in the list that gave it", async (t) => {
   assert.deepEqual((json.items as { id: string }[])[0]?.id, "c", "of one day, what came last stands first in a list of the newest");
   const next = await ask(`${url}/api/v1/deals?limit=1&after=${json.next}`);
   assert.deepEqual((next.json.items as { id: string }[])[0]?.id, "b");
+  const table = (query: string) => ask(`${url}/api/v1/${query}`, { headers: { Accept: "text/csv" } });
+  const first = await table("deals?limit=2");
+  const [, link = ""] = /^<(.*)>; rel="next"$/.exec(String(first.headers.link)) ?? [];
+  const second = await ask(`${url}${link}`, { headers: { Accept: "text/csv" } });
+  assert.deepEqual(
+    [first, second].map(({ text }) => text.match(/^[abc](?=,)/gm)?.join("")),
+    ["cb", "a"],
+  );
+  assert.equal(second.headers.link, undefined);
+  assert.deepEqual((await table("deals")).text.split("\r\n").length, 5, "without a limit a table has all that a page can");
+  assert.equal((await table("deals?party=nobody")).text, "id,version,status,saleParty,country,currency,date,lines,amount\r\n");
   for (const other of ["sort=date", "party=acme", "from=2024-01-01"]) {
     assert.equal((await ask(`${url}/api/v1/deals?limit=1&after=${json.next}&${other}`)).json.code, "CURSOR_INVALID");
   }
