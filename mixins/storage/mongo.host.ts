@@ -1,0 +1,113 @@
+import { type Collection, type Db, type Document, MongoBulkWriteError, MongoClient, MongoServerError } from "mongodb";
+import { Unavailable } from "../core/errors.ts";
+import { config } from "../runtime/config.ts";
+import { dependsOn } from "../runtime/health.ts";
+
+const TIMEOUT = 5_000; // milliseconds until an operation counts as in doubt
+const SELECT = 400; // milliseconds to find a server that takes writes: a fail-over takes longer, and the caller is to come again
+const DUPLICATE = 11_000;
+
+/** Documents of ours are known by a text. */
+export type Row = Document & { _id: string };
+
+/**
+ * The connection of this process to MongoDB, shared by all rooms; each room has a database of its own. What is written
+ * is on the disks of a majority before it is acknowledged. While no server answers, every operation fails at once.
+ */
+export class MongoHost {
+  static #shared?: MongoHost;
+  static #users = 0;
+
+  /** One connection per process; each `open` wants its own `close`. */
+  static open(): MongoHost {
+    MongoHost.#shared ??= new MongoHost(config.mongoUrl!);
+    MongoHost.#users++;
+    return MongoHost.#shared;
+  }
+
+  readonly client: MongoClient;
+  readonly #forget: () => void;
+  #up = true;
+
+  private constructor(url: string) {
+    this.client = new MongoClient(url, {
+      appName: `banyan ${config.namespace}`,
+      writeConcern: { w: "majority", journal: true },
+      readConcern: { level: "local" },
+      readPreference: "primary", // what was acknowledged is what the next read must see
+      retryWrites: false, // an insert that was repeated tells itself by its id; standalone servers refuse the option
+      retryReads: true,
+      serverSelectionTimeoutMS: SELECT,
+      connectTimeoutMS: 2_000,
+      timeoutMS: TIMEOUT,
+      heartbeatFrequencyMS: 1_000,
+      minHeartbeatFrequencyMS: 50,
+      maxPoolSize: 50,
+      ignoreUndefined: true,
+    } as ConstructorParameters<typeof MongoClient>[1]);
+    this.client.on("topologyDescriptionChanged", ({ newDescription }) => {
+      const servers = [...newDescription.servers.values()];
+      this.#up = servers.some(({ type }) => type !== "Unknown");
+    });
+    this.#forget = dependsOn("mongodb", () => this.client.db("admin").command({ ping: 1 }));
+  }
+
+  /** The database of a room: `<namespace>_<room>`. */
+  room(room: string): Db {
+    return this.client.db(`${config.namespace}_${room}`);
+  }
+
+  /** Runs an operation on the server. Throws `Unavailable` where no answer can be had; then it may have happened all the same. */
+  async ask<T>(work: () => Promise<T>): Promise<T> {
+    if (!this.#up) {
+      void this.client
+        .db("admin")
+        .command({ ping: 1 })
+        .catch(() => {}); // what tells that it is back
+      throw unavailable(new Error("no server answers"));
+    }
+    try {
+      return await work();
+    } catch (error) {
+      throw isDoubt(error) ? unavailable(error) : error;
+    }
+  }
+
+  async close(): Promise<void> {
+    if (--MongoHost.#users > 0) return;
+    MongoHost.#shared = undefined;
+    this.#forget();
+    await this.client.close();
+  }
+}
+
+/** A collection whose documents have a text as `_id`. */
+export const rows = <T extends Row = Row>(db: Db, name: string): Collection<T> => db.collection<T>(name);
+
+/** That there is a document with this `_id` (or unique value) already. */
+export const isDuplicate = (error: unknown): boolean => error instanceof MongoServerError && error.code === DUPLICATE;
+
+/** Which of the documents of an unordered insert were refused because their `_id` is taken. Throws what is no such refusal. */
+export const refusedOf = (error: unknown): Set<number> => {
+  if (!(error instanceof MongoBulkWriteError)) throw error;
+  const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+  if (errors.length === 0) throw error; // a lost connection says so, too: in doubt, not refused
+  for (const { code } of errors) if (code !== DUPLICATE) throw error;
+  return new Set(errors.map(({ index }) => index));
+};
+
+/** A server that refused what it was sent has said so; anything else leaves open whether it happened. */
+const isDoubt = (error: unknown): boolean => {
+  if (error instanceof MongoBulkWriteError) {
+    const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+    return errors.length === 0;
+  }
+  if (error instanceof MongoServerError) return error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError");
+  return error instanceof Error && error.name.startsWith("Mongo");
+};
+
+const unavailable = (cause: unknown): Unavailable => {
+  const error = new Unavailable("STORE_UNAVAILABLE", "The store could not say that it has the write");
+  error.cause = cause;
+  return error;
+};
