@@ -13,6 +13,7 @@ const DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-follower-"));
 process.env.DATA_DIR = DATA_DIR;
 const { Follower: New } = await import("./follower.ts");
 const { openCursorStore, openEventStore } = await import("./storage/open.ts");
+const { openLog } = await import("./bus/log.ts");
 after(() => rmSync(DATA_DIR, { recursive: true }));
 
 const { logger } = new ServiceBroker({ logger: false });
@@ -51,13 +52,13 @@ class Notes implements Sink {
 let rooms = 0;
 const follow = (t: TestContext, { maxAttempts, mayWork = () => true }: { maxAttempts?: number; mayWork?: () => boolean } = {}) => {
   const source = `source${++rooms}`;
-  const [log, cursors, notes] = [openEventStore(source), openCursorStore(`reader${rooms}`), new Notes()];
+  const [store, log, cursors, notes] = [openEventStore(source), openLog(source), openCursorStore(`reader${rooms}`), new Notes()];
   const follower: Follower = new New({ name: "f", source, log, cursors, sink: notes, mayWork, logger, maxAttempts });
   t.after(async () => {
     await follower.stop();
-    await Promise.all([log.close(), cursors.close()]);
+    await Promise.all([store.close(), log.close(), cursors.close()]);
   });
-  const append = async (commits: Commit[]) => void (await Promise.all(commits.map((commit) => log.append(commit))));
+  const append = async (commits: Commit[]) => void (await Promise.all(commits.map((commit) => store.append(commit))));
   const caughtUp = () =>
     until(async () => {
       const { position, end } = await follower.progress();
@@ -210,7 +211,7 @@ test("where another process has taken in some of it, nothing that was kept from 
   works = false;
   const drops = notes.drops;
   await append(chain("b", 3));
-  await cursors.advance("f", source, 3, 6, { park: [], unpark: [] }, () => {});
+  await cursors.advance("f", source, "3", "6", { park: [], unpark: [] }, () => {});
   works = true;
   await append(chain("c", 1));
   await caughtUp();
@@ -228,7 +229,7 @@ test("who may not work does nothing, also where something has been parked and is
   });
   await append(chain("s", 2));
   const due = { source, stream: "s", version: 1, attempts: 1, nextAt: 1, type: "Said", error: "", at: 1 };
-  await cursors.advance("f", source, 0, 1, { park: [due], unpark: [] }, () => {});
+  await cursors.advance("f", source, "", "1", { park: [due], unpark: [] }, () => {});
   follower.start();
   await until(() => asked > 0);
   const before = asked;
@@ -238,12 +239,12 @@ test("who may not work does nothing, also where something has been parked and is
 });
 
 test("who waits for a version is told once it has been seen, or that it has not been", async (t) => {
-  const { append, follower, log } = follow(t, { maxAttempts: 1 });
+  const { append, follower } = follow(t, { maxAttempts: 1 });
   const [first, second] = chain("s", 2) as [Commit, Commit];
   await append([first]);
   const waiting = [follower.seen("s", 1), follower.seen("s", 2)];
   follower.start();
-  await log.append(second);
+  await append([second]);
   await Promise.all(waiting);
   await assert.rejects(follower.seen("s", 3), { type: "VIEW_BEHIND", code: 503, message: /no such version/ });
 });

@@ -2,15 +2,18 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { Logger } from "moleculer";
 import type { Log } from "./bus/log.ts";
 import { Unavailable } from "./core/errors.ts";
-import type { CursorStore, Parked, Parking } from "./storage/cursor-store.ts";
+import { type Ordered, ordered } from "./follower.order.ts";
+import type { CursorStore, Parked, Step } from "./storage/cursor-store.ts";
 import type { Logged } from "./storage/event-store.ts";
 
 /** Where what a follower reads goes to. */
 export interface Sink {
+  /** Told which commits come next, so that what it needs for them can be fetched at once. */
+  prepare?(commits: readonly Logged[]): void | Promise<void>;
   /** Takes one commit in. What it throws parks the commit's stream; nothing of that commit may stay. */
   take(commit: Logged): void | Promise<void>;
-  /** What came of the commits since the last call, as one write that does not await; `dropped` when it was not stored. */
-  flush(): () => void;
+  /** What came of the commits since the last call, as one write, which must not await where the store has transactions; `dropped` when it was not stored. */
+  flush(): () => void | Promise<void>;
   dropped(): void;
 }
 
@@ -34,6 +37,7 @@ const LINGER = 5; // milliseconds from a commit to the look for it, so that many
 const MAX_PARKED = 1_000; // beyond so many, it is not the streams that are wrong
 const BACKOFF = 100; // milliseconds before the second attempt, doubled each time up to a minute, half of it by chance
 const PATIENCE = 2_000;
+const LOOK = 15; // milliseconds between two looks at what another process may have taken in
 
 /**
  * A cursor on a room's log. It takes commits in batches, in the log's order, and stores what follows from them and how
@@ -52,8 +56,8 @@ export class Follower {
   #linger = LINGER;
   /** How many wait to see a version. */
   #awaited = 0;
-  /** Where this process left the cursor; -1 where another one may have worked since. */
-  #at = -1;
+  /** Where this process left the cursor; undefined where another one may have worked since. */
+  #at?: string;
   #anew = false;
   #stopped = false;
   /** Grows whenever what it stores has changed here. */
@@ -105,31 +109,38 @@ export class Follower {
   /** How far it has come, and where the log ends. */
   async progress(): Promise<{ position: number; end: number }> {
     const { name, source, cursors, log } = this.#o;
-    const [position, end] = await Promise.all([cursors.cursor(name, source), log.end()]);
-    return { position, end };
+    return log.progress(await cursors.cursor(name, source));
   }
 
   /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. */
   async seen(stream: string, version: number): Promise<void> {
-    const { name, source, cursors, log } = this.#o;
+    const { name, source, cursors } = this.#o;
     const start = Date.now();
     const behind = (why: string) =>
       new Unavailable("VIEW_BEHIND", `The view has not seen ${stream}@${version}: ${why}`, { stream, version });
     this.#awaited++;
     try {
       for (;;) {
-        const [commit] = await log.read(stream, version - 1, 1);
-        if (commit && (await cursors.cursor(name, source)) >= commit.position) break;
+        const found = await this.#find(stream, version);
+        if (found === "seen") break;
         const left = start + PATIENCE - Date.now();
-        if (left <= 0) throw behind(commit ? "it is still on its way; ask again" : "there is no such version");
+        if (left <= 0) throw behind(found === "coming" ? "it is still on its way; ask again" : "there is no such version");
         this.wake(0);
-        await this.#change(left);
+        await this.#change(cursors.reached ? Math.min(left, LOOK) : left);
       }
     } finally {
       this.#awaited--;
     }
     const parked = (await cursors.parked(name, source)).find((p) => p.stream === stream && p.version <= version);
     if (parked) throw behind(`its event ${parked.type} could not be taken in (see v1.events.deadLetters.list)`);
+  }
+
+  async #find(stream: string, version: number): Promise<"seen" | "coming" | "unknown"> {
+    const { name, source, cursors, log } = this.#o;
+    if (cursors.reached && ((await cursors.reached(name, source, [stream])).get(stream) ?? 0) >= version) return "seen";
+    const [commit] = await log.read(stream, version - 1, 1);
+    if (!commit) return "unknown";
+    return !cursors.reached && log.passed(commit, await cursors.cursor(name, source)) ? "seen" : "coming";
   }
 
   #change(patience: number): Promise<void> {
@@ -145,7 +156,7 @@ export class Follower {
   }
 
   async #run() {
-    const { name, source, log, cursors, mayWork, logger, pace = LINGER } = this.#o;
+    const { name, source, log, cursors, sink, mayWork, logger, pace = LINGER } = this.#o;
     try {
       for (let more = true; more; ) {
         if (this.#stopped) return;
@@ -161,12 +172,17 @@ export class Follower {
         }
         if (parked.length >= MAX_PARKED) return logger.error({ event: "follower.stopped", follower: name, parked: parked.length });
         const waiting = new Set(parked.map(({ stream }) => stream));
-        const commits = await log.log(from, BATCH);
+        const { commits, next } = await log.log(from, BATCH);
         this.#at = from;
         this.#linger = commits.length < MANY ? LINGER : pace;
-        if (commits.length === 0) break;
-        const park = await this.#takeAll(commits.filter(({ stream }) => !waiting.has(stream)));
-        more = (await this.#store(from, commits.at(-1)!.position, { park, unpark: [] })) && commits.length === BATCH;
+        if (next === from) break;
+        const fresh = await this.#order(commits.filter(({ stream }) => !waiting.has(stream)));
+        await sink.prepare?.(fresh.commits);
+        const park = await this.#takeAll(fresh.commits);
+        for (const { stream } of park) fresh.reached?.delete(stream);
+        more =
+          (await this.#store(from, next, { park, unpark: [], reached: fresh.reached })) &&
+          (commits.length === BATCH || cursors.reached !== undefined);
         await breathe();
       }
       await this.#sleepUntilDue();
@@ -179,13 +195,21 @@ export class Follower {
 
   /** What the sink kept holds only as long as nobody else works. */
   #forget() {
-    this.#at = -1;
+    this.#at = undefined;
     this.#o.sink.dropped();
   }
 
-  async #store(from: number, to: number, parking: Parking): Promise<boolean> {
+  /** What is new of these commits, each stream's in their order and without a gap. */
+  async #order(commits: Logged[]): Promise<Ordered> {
+    const { name, source, log, cursors } = this.#o;
+    if (!cursors.reached) return { commits };
+    const reached = await cursors.reached(name, source, [...new Set(commits.map(({ stream }) => stream))]);
+    return ordered(commits, reached, (stream, after) => log.read(stream, after, BATCH));
+  }
+
+  async #store(from: string, to: string, step: Step): Promise<boolean> {
     const { name, source, cursors, sink } = this.#o;
-    const stored = await cursors.advance(name, source, from, to, parking, sink.flush());
+    const stored = await cursors.advance(name, source, from, to, step, sink.flush());
     if (!stored) this.#forget();
     else {
       this.changes++;
@@ -215,11 +239,12 @@ export class Follower {
   }
 
   /** Runs parked streams from where they stopped up to the cursor; what fails again waits longer, what comes through is free. */
-  async #retry(due: Parked[], cursor: number) {
-    const { log, sink } = this.#o;
+  async #retry(due: Parked[], cursor: string) {
+    const { log, cursors, sink } = this.#o;
     for (const parked of due) {
       for (let version = parked.version; ; ) {
-        const page = (await log.read(parked.stream, version - 1, BATCH)).filter(({ position }) => position <= cursor);
+        const page = (await log.read(parked.stream, version - 1, BATCH)).filter((commit) => log.passed(commit, cursor));
+        await sink.prepare?.(page);
         let failed: Parked | undefined;
         for (const commit of page) {
           try {
@@ -232,7 +257,8 @@ export class Follower {
         }
         const onward = page.length === BATCH && !failed;
         const park = failed ? [failed] : onward ? [{ ...parked, version }] : [];
-        const stored = await this.#store(cursor, cursor, { park, unpark: park.length > 0 ? [] : [parked.stream] });
+        const reached = cursors.reached && new Map([[parked.stream, version - 1]]);
+        const stored = await this.#store(cursor, cursor, { park, unpark: park.length > 0 ? [] : [parked.stream], reached });
         if (!stored) return;
         if (!onward) break;
       }

@@ -185,11 +185,11 @@ test("a view that is made anew while it serves and is written to equals the one 
   await write(900, 1_000);
   await caughtUp();
   await view.totals("colour", {}, "s0@1");
-  const rebuilt = view.dump();
+  const rebuilt = await view.dump();
   assert.equal((await call<{ generation: number }>("rebuild")).generation, 3);
   await view.totals("colour", {}, "s0@1");
   assert.ok(rebuilt.length > 40);
-  assert.deepEqual(view.dump(), rebuilt);
+  assert.deepEqual(await view.dump(), rebuilt);
   const { generation, position, end, rebuilding: none } = await call<Progress>("progress");
   assert.deepEqual([generation, position === end, none], [3, true, undefined]);
 });
@@ -207,7 +207,7 @@ test("a rebuild that was interrupted leaves the view as it was, and the next one
   const commits = Array.from({ length: 100 }, (_, n) => chain(`s${n}`, 200, () => said)).flat();
   await Promise.all(commits.map((commit) => store.append(commit)));
   await first.caughtUp();
-  const live = first.view.dump();
+  const live = await first.view.dump();
   slow = true;
   const rebuilding = assert.rejects(first.view.rebuild(), { type: "VIEW_STOPPED", code: 503 });
   await first.stop();
@@ -216,7 +216,7 @@ test("a rebuild that was interrupted leaves the view as it was, and the next one
   assert.equal((await again.call<Progress>("progress")).generation, 1);
   assert.equal((await again.call<{ generation: number }>("rebuild")).generation, 2);
   await again.view.totals("colour", {}, "s0@1");
-  assert.deepEqual(again.view.dump().filter(isDocument), live.filter(isDocument));
+  assert.deepEqual((await again.view.dump()).filter(isDocument), live.filter(isDocument));
 });
 
 test("a definition with another number is made from the record before it is asked, and a node of before goes on with its own", async (t) => {

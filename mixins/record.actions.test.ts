@@ -16,27 +16,27 @@ after(async () => {
   rmSync(DATA_DIR, { recursive: true });
 });
 
-type Page = { items: { position: number; stream: string; version: number; events: { type: string }[] }[]; next?: number };
+type Page = { items: { stream: string; version: number; events: { type: string }[] }[]; next?: string };
 
 test("whoever reads a room's record from the beginning meets everything once, and learns nothing that is its callers' secret", async () => {
   const meta = { user: { id: "anna", roles: [] }, idempotencyKey: "secret-key" };
   for (let n = 0; n < 7; n++) await broker.call("v1.tally.add", { id: `s${n % 2}`, amount: 1 }, { meta: n ? {} : meta });
   const items: Page["items"] = [];
-  for (let after = 0; ; ) {
+  for (let after = ""; ; ) {
     const page = await broker.call<Page, object>("v1.tally.commits", { after, limit: 3 });
     items.push(...page.items);
     if (page.next === undefined) break;
     after = page.next;
   }
   assert.deepEqual(
-    items.map(({ position, stream, version }) => [position, `${stream}@${version}`]),
-    ["s0@1", "s1@1", "s0@2", "s1@2", "s0@3", "s1@3", "s0@4"].map((label, n) => [n + 1, label]),
+    items.map(({ stream, version }) => `${stream}@${version}`),
+    ["s0@1", "s1@1", "s0@2", "s1@2", "s0@3", "s1@3", "s0@4"],
   );
   assert.doesNotMatch(JSON.stringify(items), /secret-key|digest|once|"after"/);
 });
 
 test("a page of the record has a size that it can be asked for in", async () => {
-  for (const params of [{ limit: 0 }, { limit: 201 }, { after: -1 }, { limit: "many" }]) {
+  for (const params of [{ limit: 0 }, { limit: 201 }, { after: "no such" }, { limit: "many" }]) {
     await assert.rejects(broker.call("v1.tally.commits", params), { code: 422 });
   }
 });

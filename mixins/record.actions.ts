@@ -19,10 +19,9 @@ export const recorded = {
   events: { type: "array", items: event },
 } as const;
 
-const page = {
-  after: { type: "number", integer: true, min: 0, convert: true, default: 0 },
-  limit: { type: "number", integer: true, min: 1, max: 200, convert: true, default: 50 },
-} as const;
+const limit = { type: "number", integer: true, min: 1, max: 200, convert: true, default: 50 } as const;
+const after = { type: "number", integer: true, min: 0, convert: true, default: 0 } as const;
+const place = { type: "string", max: 200, pattern: "^[A-Za-z0-9_~@-]*$", convert: true, default: "" } as const;
 
 /** Without the caller's keys and our chain, which are nobody's business outside the store. */
 export const toRecorded = ({ stream, version, at, occurredAt, by, request, cause, events }: Commit) => ({
@@ -36,24 +35,23 @@ export const toRecorded = ({ stream, version, at, occurredAt, by, request, cause
   events: [...events],
 });
 
-/** What a room with a record answers about it: the whole log in its order, and one stream's history. */
+/** What a room with a record answers about it: all of it, and one stream's history. */
 export const recordActions = (store: () => EventStore): ServiceSchema["actions"] => ({
   commits: action({
     visibility: "public",
-    params: page,
-    returns: {
-      items: { type: "array", items: { type: "object", props: { position: "number", ...recorded } } },
-      next: { type: "number", optional: true },
-    },
+    /** `after`: the `next` of the page before. Each stream's commits stand in their order; no other order is promised. */
+    params: { after: place, limit },
+    returns: { items: { type: "array", items: { type: "object", props: recorded } }, next: optional },
     async handler(ctx) {
       const { after, limit } = ctx.params;
-      const items = (await store().log(after!, limit!)).map((commit) => ({ position: commit.position, ...toRecorded(commit) }));
-      return items.length === limit ? { items, next: items.at(-1)!.position } : { items };
+      const { commits, next } = await store().record(after!, limit!);
+      const items = commits.map(toRecorded);
+      return next === after ? { items } : { items, next };
     },
   }),
   history: action({
     visibility: "public",
-    params: { id, ...page },
+    params: { id, after, limit },
     returns: { items: { type: "array", items: { type: "object", props: recorded } }, next: { type: "number", optional: true } },
     async handler(ctx) {
       const { id, after, limit } = ctx.params;

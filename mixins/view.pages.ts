@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { Rejected } from "./core/errors.ts";
 import { freeze } from "./core/freeze.ts";
-import type { ViewStore } from "./storage/view-store.ts";
+import type { Place, ViewStore } from "./storage/view-store.ts";
 import type { Projection } from "./view.sink.ts";
 
 export interface Page<D> {
@@ -21,10 +21,14 @@ export interface PageParams {
 }
 
 /** One page of a view, frozen, and where the next one begins. Throws `CURSOR_INVALID` where it is to go on in another list than it was given by. */
-export const readPage = <D extends object>(store: ViewStore<D>, { show }: Projection<D, never>, params: PageParams): Page<D> => {
+export const readPage = async <D extends object>(
+  store: ViewStore<D>,
+  { show }: Projection<D, never>,
+  params: PageParams,
+): Promise<Page<D>> => {
   const { limit = 50, after, from, to, where = {}, descending = false } = params;
   const list = hash("sha1", JSON.stringify([descending, from, to, where]), "base64url").slice(0, 8);
-  const rows = store.find({
+  const rows = await store.find({
     where,
     from,
     to,
@@ -37,12 +41,13 @@ export const readPage = <D extends object>(store: ViewStore<D>, { show }: Projec
   return freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.place, list) } : { items });
 };
 
-const toCursor = (order: string, place: number, list: string) => Buffer.from(JSON.stringify([order, place, list])).toString("base64url");
+const toCursor = (order: string, place: Place, list: string) => Buffer.from(JSON.stringify([order, place, list])).toString("base64url");
 
-const fromCursor = (cursor: string, list: string): [string, number] => {
+const fromCursor = (cursor: string, list: string): [string, Place] => {
   try {
     const [order, place, of] = JSON.parse(Buffer.from(cursor, "base64url").toString()) as unknown[];
-    if (typeof order === "string" && Number.isSafeInteger(place) && of === list) return [order, place as number];
+    const isPlace = typeof place === "string" || Number.isSafeInteger(place);
+    if (typeof order === "string" && isPlace && of === list) return [order, place as Place];
   } catch {}
   throw new Rejected("CURSOR_INVALID", "after must be the `next` of a page of this very list: the same order and filters", 400);
 };

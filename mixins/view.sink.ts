@@ -2,7 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { DomainEvent } from "./core/model.ts";
 import type { Sink } from "./follower.ts";
 import type { Logged } from "./storage/event-store.ts";
-import type { ViewChange, ViewSpec, ViewStore } from "./storage/view-store.ts";
+import type { Held, ViewChange, ViewSpec, ViewStore } from "./storage/view-store.ts";
 
 /** A view, and how its documents follow from one room's events: each handler takes the stream's document so far and answers the next, or undefined to remove it. */
 export interface Projection<D, E extends DomainEvent> extends ViewSpec<D> {
@@ -22,7 +22,9 @@ const DOCUMENTS = 2_000; // decoded documents kept by the one that projects
 export class ViewSink<D extends object> implements Sink {
   readonly #on: Record<string, Fold<D> | undefined>;
   readonly #store: ViewStore<D>;
-  readonly #kept = new LRUCache<string, Pick<ViewChange<D>, "version" | "document" | "place">>({ max: DOCUMENTS });
+  readonly #kept = new LRUCache<string, Held<D>>({ max: DOCUMENTS });
+  /** What the store has of the streams that come next, where that is not kept. */
+  #loaded = new Map<string, Held<D>>();
   #staged = new Map<string, ViewChange<D>>();
   /** The highest place that the store has; unknown until it is asked. */
   #last?: number;
@@ -32,11 +34,26 @@ export class ViewSink<D extends object> implements Sink {
     this.#store = store;
   }
 
+  prepare(commits: readonly Logged[]): void | Promise<void> {
+    const [ids, begun] = [new Set<string>(), new Set<string>()];
+    for (const commit of commits) {
+      const { stream } = commit;
+      if (begun.has(stream) || this.#staged.has(stream) || this.#kept.has(stream)) continue;
+      (this.#isFirst(commit) ? begun : ids).add(stream);
+    }
+    if (ids.size === 0) return;
+    const found = this.#store.load([...ids]);
+    const take = (held: Map<string, Held<D>>) => {
+      this.#loaded = held;
+    };
+    return found instanceof Promise ? found.then(take) : take(found);
+  }
+
   take(commit: Logged): void {
     const { stream: id, version, events, position } = commit;
     if (!events.some(({ type }) => this.#on[type])) return;
     const staged = this.#staged.get(id);
-    const last = staged ?? this.#kept.get(id) ?? (this.#isFirst(commit) ? undefined : this.#store.get(id));
+    const last = staged ?? this.#kept.get(id) ?? this.#loaded.get(id);
     if (last && last.version >= version) return; // it came before
     let document = last?.document;
     for (const event of events) {
@@ -48,9 +65,10 @@ export class ViewSink<D extends object> implements Sink {
     this.#staged.set(id, { id, version, document, before, place, added });
   }
 
-  flush(): () => void {
+  flush(): () => void | Promise<void> {
     const changes = [...this.#staged.values()];
     this.#staged = new Map();
+    this.#loaded = new Map();
     for (const { id, version, document, place } of changes) {
       this.#kept.set(id, { version, document, place });
       this.#last = Math.max(place, this.#last ?? 0);
@@ -66,6 +84,7 @@ export class ViewSink<D extends object> implements Sink {
 
   dropped(): void {
     this.#staged = new Map();
+    this.#loaded = new Map();
     this.#kept.clear();
     this.#last = undefined;
   }

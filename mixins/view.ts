@@ -7,7 +7,7 @@ import { Lease } from "./runtime/lease.ts";
 import type { CursorStore } from "./storage/cursor-store.ts";
 import type { LeaseStore } from "./storage/lease-store.ts";
 import { openViewFile } from "./storage/open.ts";
-import type { Total, ViewFile, ViewStore } from "./storage/view-store.ts";
+import type { Range, Soon, Total, ViewFile, ViewStore } from "./storage/view-store.ts";
 import { type Page, type PageParams, readPage } from "./view.pages.ts";
 import { type Projection, ViewSink } from "./view.sink.ts";
 
@@ -72,7 +72,7 @@ export class View<D extends object> {
 
   /** Resolves when the view can be asked: at once, but where this definition of it has never come to the end of the record before. */
   async start() {
-    const stored = this.#file.serving(this.#key);
+    const stored = await this.#file.serving(this.#key);
     this.#serve(stored?.generation ?? 1);
     if (!stored) {
       await this.#caughtUp(this.#serving);
@@ -93,32 +93,29 @@ export class View<D extends object> {
   /** A page of the list; the same frozen object as long as nothing has changed. */
   async page(params: PageParams): Promise<Page<D>> {
     if (params.seen) await this.#seen(params.seen);
-    const stamp = this.#stamp();
+    const now = this.#stamp();
+    const stamp = now instanceof Promise ? await now : now;
     const key = JSON.stringify([params.limit, params.after, params.from, params.to, params.descending, params.where]);
     const kept = this.#pages.get(key);
     if (kept?.stamp === stamp) return kept.page;
-    const page = readPage(this.#serving.store, this.#spec, params);
+    const page = await readPage(this.#serving.store, this.#spec, params);
     this.#pages.set(key, { stamp, page });
     return page;
   }
 
   /** Sums of the rollup; what has changed a moment ago may be missing unless `seen` asks for it. */
-  async totals(
-    dimension: string,
-    range: { from?: string; to?: string; currency?: string; prefix?: number },
-    seen?: string,
-  ): Promise<Total[]> {
+  async totals(dimension: string, range: Range, seen?: string): Promise<Total[]> {
     if (seen) {
       await this.#seen(seen);
       await this.#recomputing; // one that runs may have begun before that was seen
     }
-    this.#stamp();
+    await this.#stamp();
     if (seen || Date.now() - this.#recomputed > FRESH) await this.#recomputeSoon();
     return this.#serving.store.totals(dimension, range);
   }
 
   /** Changes whenever an answer might. */
-  stamp(): string {
+  stamp(): Soon<string> {
     return this.#stamp();
   }
 
@@ -144,12 +141,12 @@ export class View<D extends object> {
   }
 
   /** Everything the view holds, as lines of text in a fixed order. */
-  dump(): string[] {
-    return [...this.#serving.store.dump()];
+  dump(): Promise<string[]> {
+    return Array.fromAsync(this.#serving.store.dump());
   }
 
   async #rebuild() {
-    this.#stamp(); // what another process has rebuilt is what is rebuilt now
+    await this.#stamp(); // what another process has rebuilt is what is rebuilt now
     const generation = this.#serving.store.generation + 1;
     const lease = this.#lease(generation);
     await lease.open();
@@ -163,7 +160,7 @@ export class View<D extends object> {
     try {
       next.follower.start();
       await this.#caughtUp(next);
-      for (let buckets = next.store.dirty(100); buckets.length > 0; buckets = next.store.dirty(100)) {
+      for (let buckets = await next.store.dirty(100); buckets.length > 0; buckets = await next.store.dirty(100)) {
         for (const bucket of buckets) await next.store.recompute(bucket);
       }
       await this.#file.serve(this.#key, generation, this.#spec.number);
@@ -171,7 +168,8 @@ export class View<D extends object> {
       this.#serving = next;
       await this.#retire(old);
       await this.#recomputing?.catch(() => {}); // it may be at work in the tables that go now
-      await this.#drop(old.store.generation);
+      await this.#cursors.drop(this.#nameOf(old.store.generation));
+      await this.#file.retire(this.#key, old.store.generation);
     } catch (error) {
       if (this.#serving !== next) await this.#retire(next);
       throw error;
@@ -229,7 +227,7 @@ export class View<D extends object> {
     const name = this.#nameOf(generation);
     const store = this.#file.open({ ...this.#spec, name: this.#key }, generation);
     const mayWork = () => {
-      this.#stamp(); // another process may have put a generation in this one's place, though nobody asks for a list here
+      Promise.resolve(this.#stamp()).catch(() => {}); // another process may have put a generation in this one's place, though nobody asks for a list here
       return lease.held && (this.#serving.name === name || this.#next?.name === name);
     };
     const options = { name, source, log: this.#log, cursors: this.#cursors, logger: this.#logger, mayWork };
@@ -238,16 +236,23 @@ export class View<D extends object> {
   }
 
   /** Another process may have stored, or put another generation in place. */
-  #stamp(): string {
+  #stamp(): Soon<string> {
     const outside = this.#file.outside();
-    if (outside !== this.#outside) {
-      this.#outside = outside;
-      const generation = this.#file.serving(this.#key)?.generation;
+    if (outside === this.#outside) return this.#stampOf(outside);
+    this.#outside = outside;
+    const follow = (serving?: { generation: number }) => {
+      const generation = serving?.generation;
       if (generation !== undefined && generation !== this.#serving.store.generation && !this.#next && !this.#stopped) {
         void this.#retire(this.#serving);
         this.#serve(generation);
       }
-    }
+      return this.#stampOf(outside);
+    };
+    const serving = this.#file.serving(this.#key);
+    return serving instanceof Promise ? serving.then(follow) : follow(serving);
+  }
+
+  #stampOf(outside: number): string {
     const { store, follower } = this.#serving;
     return `${store.generation}.${follower.changes}.${outside}.${this.#recomputed}`;
   }
@@ -256,10 +261,10 @@ export class View<D extends object> {
     const [, stream, version] = /^(.+)@(\d{1,12})$/.exec(seen) ?? [];
     if (!stream) throw new Rejected("SEEN_INVALID", "seen must be <id>@<version>, as a write answered them", 400);
     for (;;) {
-      this.#stamp();
+      await this.#stamp();
       const serving = this.#serving;
       const why = await serving.follower.seen(stream, Number(version)).catch((error) => error);
-      this.#stamp();
+      await this.#stamp();
       if (serving !== this.#serving) continue; // what another generation has seen says nothing of this one
       if (why) throw why;
       return;
@@ -275,7 +280,7 @@ export class View<D extends object> {
 
   async #recompute() {
     const { store } = this.#serving;
-    const buckets = store.dirty(100_000);
+    const buckets = await store.dirty(100_000);
     for (const bucket of buckets) {
       if (store !== this.#serving.store) break; // a rebuild has put another one in its place
       await store.recompute(bucket);

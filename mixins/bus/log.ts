@@ -1,11 +1,16 @@
-import type { Logged } from "../storage/event-store.ts";
+import type { Logged, Part } from "../storage/event-store.ts";
 import { RoomLog } from "./room.log.ts";
 
-/** What a room committed, as those who follow it read it: by position, and a single stream where that had to wait. */
+/** What a room committed, as those who follow it read it: from a place on, and a single stream where that had to wait. */
 export interface Log {
-  log(after: number, limit: number): Promise<Logged[]>;
+  /** The commits after a place, about `limit` at once; "" is before the first. */
+  log(after: string, limit: number): Promise<Part>;
+  /** A stream's commits after a version, from the record. */
   read(stream: string, version: number, limit: number): Promise<Logged[]>;
-  end(): Promise<number>;
+  /** A place as a number, for people and for whoever waits, and the number of the log's end now. */
+  progress(at: string): Promise<{ position: number; end: number }>;
+  /** Whether whoever stands at this place has been handed the commit, or passed it over. */
+  passed(commit: Logged, at: string): boolean;
   listen(listener: () => void): () => void;
   close(): Promise<void>;
 }

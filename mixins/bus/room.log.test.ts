@@ -14,8 +14,8 @@ after(() => rmSync(process.env.DATA_DIR!, { recursive: true }));
 
 test("a collection is followed as an actor room is, also by who was there before it", async () => {
   const log = new RoomLog("notes");
-  assert.deepEqual(await log.log(0, 10), []);
-  assert.equal(await log.end(), 0);
+  assert.deepEqual(await log.log("", 10), { commits: [], next: "" });
+  assert.deepEqual(await log.progress(""), { position: 0, end: 0 });
   const told = Promise.withResolvers<void>();
   log.listen(told.resolve);
 
@@ -24,8 +24,11 @@ test("a collection is followed as an actor room is, also by who was there before
   await broker.start();
   await broker.call("v1.notes.create", { id: "a", title: "A" });
   await told.promise;
-  const [commit] = (await log.log(0, 10)) as [Logged];
-  assert.deepEqual([commit.stream, commit.version, commit.events[0]!.type, commit.position], ["a", 1, "NoteSaved", await log.end()]);
+  const { commits, next } = await log.log("", 10);
+  const [commit] = commits as [Logged];
+  assert.deepEqual([commit.stream, commit.version, commit.events[0]!.type], ["a", 1, "NoteSaved"]);
+  assert.deepEqual(await log.progress(next), { position: commit.position, end: commit.position });
+  assert.ok(log.passed(commit, next) && !log.passed(commit, ""));
   assert.deepEqual(await log.read("a", 0, 10), [commit]);
   await log.close();
   await broker.stop();
@@ -37,7 +40,7 @@ test("an actor room is followed from its commits", async () => {
   const store = openEventStore("acts");
   await store.append({ id: "c1", stream: "s", version: 1, events: [{ type: "Acted" }], at: 1, occurredAt: 1 });
   assert.deepEqual(
-    (await log.log(0, 10)).map(({ id }) => id),
+    (await log.log("", 10)).commits.map(({ id }) => id),
     ["c1"],
   );
   assert.equal((await log.read("s", 0, 10)).length, 1);

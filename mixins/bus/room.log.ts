@@ -1,6 +1,6 @@
-import type { Logged } from "../storage/event-store.ts";
-import { openEventStore } from "../storage/open.ts";
+import type { Logged, Part } from "../storage/event-store.ts";
 import { SqliteDocuments } from "../storage/sqlite.documents.ts";
+import { SqliteEventStore } from "../storage/sqlite.event-store.ts";
 import { SqliteFile } from "../storage/sqlite.file.ts";
 import type { Log } from "./log.ts";
 
@@ -12,7 +12,7 @@ export class RoomLog implements Log {
   readonly #room: string;
   readonly #file: SqliteFile;
   readonly #kind;
-  #record?: Log;
+  #record?: SqliteDocuments | SqliteEventStore;
 
   constructor(room: string) {
     this.#room = room;
@@ -20,16 +20,21 @@ export class RoomLog implements Log {
     this.#kind = this.#file.db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('collection', 'commits')");
   }
 
-  async log(after: number, limit: number): Promise<Logged[]> {
-    return (await this.#open()?.log(after, limit)) ?? [];
+  async log(after: string, limit: number): Promise<Part> {
+    const commits = (await this.#open()?.log(Number(after), limit)) ?? [];
+    return { commits, next: commits.length > 0 ? String(commits.at(-1)!.position) : after };
   }
 
   async read(stream: string, version: number, limit: number): Promise<Logged[]> {
     return (await this.#open()?.read(stream, version, limit)) ?? [];
   }
 
-  async end(): Promise<number> {
-    return (await this.#open()?.end()) ?? 0;
+  async progress(at: string): Promise<{ position: number; end: number }> {
+    return { position: Number(at), end: (await this.#open()?.end()) ?? 0 };
+  }
+
+  passed({ position }: Logged, at: string): boolean {
+    return position <= Number(at);
   }
 
   listen(listener: () => void): () => void {
@@ -40,10 +45,10 @@ export class RoomLog implements Log {
     await Promise.all([this.#record?.close(), this.#file.close()]);
   }
 
-  #open(): Log | undefined {
+  #open(): SqliteDocuments | SqliteEventStore | undefined {
     if (this.#record) return this.#record;
     const kind = this.#kind.get()?.name;
-    if (kind) this.#record = kind === "collection" ? SqliteDocuments.open(this.#room) : openEventStore(this.#room);
+    if (kind) this.#record = kind === "collection" ? SqliteDocuments.open(this.#room) : SqliteEventStore.open(this.#room);
     return this.#record;
   }
 }

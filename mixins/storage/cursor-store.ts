@@ -13,20 +13,29 @@ export interface Parked {
   readonly at: number;
 }
 
-/** What becomes of the parked streams in the course of one step. */
-export interface Parking {
-  park: readonly Parked[];
-  unpark: readonly string[];
+/** What becomes of the streams in the course of one step. */
+export interface Step {
+  readonly park: readonly Parked[];
+  readonly unpark: readonly string[];
+  /** The versions that streams have reached, where the store keeps them. */
+  readonly reached?: ReadonlyMap<string, number>;
 }
 
 /** How far a follower has come in its sources' logs, and what it left behind. */
 export interface CursorStore {
-  cursor(follower: string, source: string): Promise<number>;
+  /** Where the follower stands in the source's log; "" before its first step. */
+  cursor(follower: string, source: string): Promise<string>;
   /**
-   * Moves the cursor, parks and frees streams and runs `write`, all in one transaction. False, and nothing done, where
-   * the cursor does not stand at `from` any more: another process was here.
+   * Moves the cursor, parks and frees streams and runs `write`: in one transaction, or where a store has none in the one
+   * order in which nothing is lost when it is cut off (what is written first is then written again). False where the cursor does
+   * not stand at `from` any more: another process was here.
    */
-  advance(follower: string, source: string, from: number, to: number, parking: Parking, write: () => void): Promise<boolean>;
+  advance(follower: string, source: string, from: string, to: string, step: Step, write: () => void | Promise<void>): Promise<boolean>;
+  /**
+   * The versions that the follower has reached in these streams; those it never met are missing. Only where a log may bring
+   * a commit twice, or out of its stream's order.
+   */
+  reached?(follower: string, source: string, streams: readonly string[]): Promise<Map<string, number>>;
   parked(follower: string, source?: string): Promise<Parked[]>;
   /** Sets one parked stream going again from `version`, with its attempts anew. False where it is not parked. */
   resume(follower: string, source: string, stream: string, version: number): Promise<boolean>;

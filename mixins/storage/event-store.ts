@@ -25,6 +25,12 @@ export interface Commit<E extends DomainEvent = DomainEvent> {
 /** A commit with its place in the order of the room's log; places grow, and need not be dense. */
 export type Logged<E extends DomainEvent = DomainEvent> = Commit<E> & { readonly position: number };
 
+/** A part of a record or a log, and where to go on: the same place again where there is nothing more. */
+export interface Part<E extends DomainEvent = DomainEvent> {
+  readonly commits: Logged<E>[];
+  readonly next: string;
+}
+
 /** A state as it was at a version, and the last commit's id and time, so that what follows can be decided on it. */
 export interface Snapshot<S = unknown> {
   readonly stream: string;
@@ -47,14 +53,13 @@ export interface EventStore {
   read<E extends DomainEvent>(stream: string, version?: number, limit?: number): Promise<Logged<E>[]>;
   /** The stream's commit that came under this caller and key, however long ago. */
   recall(stream: string, once: string): Promise<Commit | undefined>;
-  /** The room's commits after a position, in the order of the log, at most `limit`. */
-  log(after: number, limit: number): Promise<Logged[]>;
-  /** Where the log ends now. */
-  end(): Promise<number>;
+  /**
+   * All commits of the room from a place on, about `limit` at once, each stream's in their order; "" is where it begins.
+   * What is appended meanwhile may or may not be among them.
+   */
+  record(after: string, limit: number): Promise<Part>;
   snapshot<S>(stream: string): Promise<Snapshot<S> | undefined>;
   /** Keeps a snapshot in place of an older one. It may be lost: it only saves reading. */
   keep(snapshot: Snapshot): Promise<void>;
-  /** Calls back when the log may have grown, here or in another process; answers how to stop it. */
-  listen(listener: () => void): () => void;
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-import type { CursorStore, Parked, Parking } from "./cursor-store.ts";
+import type { CursorStore, Parked, Step } from "./cursor-store.ts";
 import { SqliteFile } from "./sqlite.file.ts";
 
 /** Cursors and parked streams in the follower's own SQLite file, beside the documents that they belong to. */
@@ -28,14 +28,15 @@ export class SqliteCursorStore implements CursorStore {
     };
   }
 
-  async cursor(follower: string, source: string): Promise<number> {
-    return (this.#sql.cursor.get(follower, source)?.position as number | undefined) ?? 0;
+  async cursor(follower: string, source: string): Promise<string> {
+    const position = this.#sql.cursor.get(follower, source)?.position as number | undefined;
+    return position ? String(position) : "";
   }
 
-  advance(follower: string, source: string, from: number, to: number, { park, unpark }: Parking, write: () => void): Promise<boolean> {
+  advance(follower: string, source: string, from: string, to: string, { park, unpark }: Step, write: () => void): Promise<boolean> {
     return this.#file.write(() => {
       this.#sql.begin.run(follower, source);
-      if (this.#sql.move.run(follower, source, from, to).changes !== 1) return false;
+      if (this.#sql.move.run(follower, source, Number(from), Number(to)).changes !== 1) return false;
       for (const stream of unpark) this.#sql.unpark.run(follower, source, stream);
       for (const parked of park) this.#sql.park.run(follower, source, parked.stream, JSON.stringify(parked));
       write();

@@ -1,6 +1,6 @@
 import type { SqliteFile } from "./sqlite.file.ts";
 import type { Move, SqliteLinks } from "./sqlite.links.ts";
-import type { Total, ViewSpec } from "./view-store.ts";
+import type { Range, Total, ViewSpec } from "./view-store.ts";
 
 const ONE = 100_000_000n;
 
@@ -68,10 +68,7 @@ export class SqliteRollup<D extends object> {
     });
   }
 
-  totals(
-    dimension: string,
-    { from = "", to = "\uffff", currency, prefix }: { from?: string; to?: string; currency?: string; prefix?: number },
-  ): Total[] {
+  totals(dimension: string, { from = "", to = "\uffff", currency, prefix }: Range): Total[] {
     const key = prefix ? `substr(bucket, 1, ${prefix})` : "key";
     const sums = this.#spec.measures.map((_, i) => `sum(w${i}) AS w${i}, sum(f${i}) AS f${i}`).join(", ");
     const statement = this.#file.db.prepare(`

@@ -34,6 +34,10 @@ export class SqliteViewFile implements ViewFile {
     });
   }
 
+  retire(name: string, generation: number): Promise<void> {
+    return this.drop(name, generation); // reads do not await: nobody is in the middle of one
+  }
+
   open<D extends object>(spec: ViewSpec<D>, generation: number): ViewStore<D> {
     return new SqliteViewStore(this.#file, spec, generation);
   }

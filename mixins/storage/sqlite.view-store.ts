@@ -2,7 +2,7 @@ import type { SQLInputValue, StatementSync } from "node:sqlite";
 import type { SqliteFile } from "./sqlite.file.ts";
 import { type Move, SqliteLinks } from "./sqlite.links.ts";
 import { SqliteRollup } from "./sqlite.rollup.ts";
-import type { Total, ViewChange, ViewQuery, ViewRow, ViewSpec, ViewStore } from "./view-store.ts";
+import type { Held, Range, Total, ViewChange, ViewQuery, ViewRow, ViewSpec, ViewStore } from "./view-store.ts";
 
 /**
  * A view's documents in tables of the room's file, a set of tables per generation: the documents with a column for each
@@ -45,18 +45,22 @@ export class SqliteViewStore<D extends object> implements ViewStore<D> {
     if (spec.rollup) this.#rollup = new SqliteRollup(file, spec, table, this.#links.find(({ name }) => name === spec.rollup!.by)!);
   }
 
-  get(id: string): { version: number; document: D | undefined; place: number } | undefined {
-    const row = this.#sql.get.get(id);
-    if (!row) return undefined;
-    const document = row.body === null ? undefined : JSON.parse(row.body as string);
-    return { version: row.version as number, document, place: row.place as number };
+  load(ids: readonly string[]): Map<string, Held<D>> {
+    const found = new Map<string, Held<D>>();
+    for (const id of ids) {
+      const row = this.#sql.get.get(id);
+      if (!row) continue;
+      const document = row.body === null ? undefined : JSON.parse(row.body as string);
+      found.set(id, { version: row.version as number, document, place: row.place as number });
+    }
+    return found;
   }
 
   last(): number {
     return (this.#sql.last.get()!.place as number | null) ?? 0;
   }
 
-  put(changes: Iterable<ViewChange<D>>): void {
+  put(changes: readonly ViewChange<D>[]): void {
     const order = this.#spec.columns[this.#spec.order]!;
     const moves: Move<D>[] = [];
     for (const { id, version, document, before, place, added } of changes) {
@@ -107,7 +111,7 @@ export class SqliteViewStore<D extends object> implements ViewStore<D> {
     await this.#rollup?.recompute(bucket);
   }
 
-  totals(dimension: string, range: { from?: string; to?: string; currency?: string; prefix?: number }): Total[] {
+  totals(dimension: string, range: Range): Total[] {
     return this.#rollup?.totals(dimension, range) ?? [];
   }
 

@@ -28,18 +28,21 @@ export interface ViewSpec<D> {
   };
 }
 
+/** Where a document stands among those of equal order: a number that grows with what came when, or its id. */
+export type Place = number | string;
+
 /** What a list asks for: exact values of columns or of `many`, a range of the order column, and where the last page ended. */
 export interface ViewQuery {
   readonly where: Readonly<Record<string, string | undefined>>;
   readonly from?: string;
   readonly to?: string;
   readonly descending: boolean;
-  readonly after?: readonly [order: string, place: number];
+  readonly after?: readonly [order: string, place: Place];
   readonly limit: number;
 }
 
 export interface ViewRow<D> {
-  readonly place: number;
+  readonly place: Place;
   readonly order: string;
   readonly document: D;
 }
@@ -51,7 +54,7 @@ export interface ViewChange<D> {
   readonly document: D | undefined;
   /** What the store has until now. */
   readonly before: D | undefined;
-  /** Where it stands among those of equal order: the position of the commit that it began with. Unique, and never changes. */
+  /** Where it stands among those of equal order, in a store that keeps arrivals: the position of the commit that it began with. Unique, and never changes. */
   readonly place: number;
   /** Whether the store has nothing of it yet, not even that it is gone. */
   readonly added: boolean;
@@ -63,33 +66,54 @@ export interface Total {
   readonly measures: bigint[];
 }
 
+/** What a view has of one stream. */
+export interface Held<D> {
+  readonly version: number;
+  readonly document: D | undefined;
+  readonly place: number;
+}
+
+/** Buckets from..to of a rollup, in one currency; by their first `prefix` letters where that is said. */
+export interface Range {
+  readonly from?: string;
+  readonly to?: string;
+  readonly currency?: string;
+  readonly prefix?: number;
+}
+
+/** An answer that is there at once where the store is in this process. */
+export type Soon<T> = T | Promise<T>;
+
 /** The documents of one view, in one generation: a rebuild fills the next one beside it. */
 export interface ViewStore<D> {
   readonly generation: number;
-  get(id: string): { version: number; document: D | undefined; place: number } | undefined;
-  /** The highest place that is taken. */
+  /** What it has of these streams; those that it has nothing of are missing. */
+  load(ids: readonly string[]): Soon<Map<string, Held<D>>>;
+  /** The highest place that is taken; infinite where places say nothing of what came when. */
   last(): number;
-  /** To be run inside a write of the room's file. */
-  put(changes: Iterable<ViewChange<D>>): void;
-  find(query: ViewQuery): ViewRow<D>[];
+  /** Part of `CursorStore.advance`: each change is stored unless the store is past its version already. */
+  put(changes: readonly ViewChange<D>[]): Soon<void>;
+  find(query: ViewQuery): Soon<ViewRow<D>[]>;
   /** Buckets of the rollup that wait to be recomputed, oldest first, at most `limit`. */
-  dirty(limit: number): string[];
+  dirty(limit: number): Soon<string[]>;
   /** Recomputes a bucket from its documents. */
   recompute(bucket: string): Promise<void>;
-  /** Sums over the buckets from..to of one dimension: by its keys, or by the first `prefix` letters of the bucket. */
-  totals(dimension: string, range: { from?: string; to?: string; currency?: string; prefix?: number }): Total[];
+  /** Sums over buckets of one dimension: by its keys, or by the buckets' prefixes. */
+  totals(dimension: string, range: Range): Soon<Total[]>;
   /** Everything it holds, as text in a fixed order: two views are equal when these are. */
-  dump(): Iterable<string>;
+  dump(): Iterable<string> | AsyncIterable<string>;
 }
 
 /** Where a room's views live. */
 export interface ViewFile {
   /** The generation that serves, and the number of the definition that it was begun with. */
-  serving(view: string): { generation: number; number: number } | undefined;
+  serving(view: string): Soon<{ generation: number; number: number } | undefined>;
   serve(view: string, generation: number, number: number): Promise<void>;
   open<D extends object>(spec: ViewSpec<D>, generation: number): ViewStore<D>;
   drop(view: string, generation: number): Promise<void>;
-  /** Changes when another process has written. */
+  /** Like `drop`, of one that has served until now: whoever is about to read it still finds it. */
+  retire(view: string, generation: number): Promise<void>;
+  /** Changes when another process may have written. */
   outside(): number;
   close(): Promise<void>;
 }

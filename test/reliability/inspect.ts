@@ -95,8 +95,8 @@ const tornIn = async (store: EventStore, log: readonly Logged[]) => {
 };
 
 const unsettled = await settle();
-const deals = await stores.deals.log(0, 10_000_000);
-const stock = await stores.inventory.log(0, 10_000_000);
+const { commits: deals } = await stores.deals.record("", 10_000_000);
+const { commits: stock } = await stores.inventory.record("", 10_000_000);
 const seen = deals.length > 0 ? `${deals.at(-1)!.stream}@${deals.at(-1)!.version}` : undefined;
 const figures: Partial<Inspected["revenue"]> = {};
 for (const by of BYS) figures[by] = await revenue(by, seen);
@@ -104,9 +104,9 @@ const list = await listed();
 const views: Inspected["views"] = [];
 for (const { name, views: own } of services) {
   for (const [view, held] of own ?? []) {
-    const live = held.dump();
+    const live = await held.dump();
     await broker.call(`v1.${name}.rebuild`, { view });
-    views.push({ view: `${name}/${view}`, live, rebuilt: held.dump() });
+    views.push({ view: `${name}/${view}`, live, rebuilt: await held.dump() });
   }
 }
 const torn = [...(await tornIn(stores.deals, deals)), ...(await tornIn(stores.inventory, stock))];

@@ -74,8 +74,8 @@ export const shelfRoom = (spec: Projection<Shelf, TallyEvent> = shelves) =>
         visibility: "public",
         params: {},
         returns: { lines: { type: "array", items: "string" } },
-        handler(this: Projecting) {
-          return { lines: this.view<Shelf>("shelves").dump() };
+        async handler(this: Projecting) {
+          return { lines: await this.view<Shelf>("shelves").dump() };
         },
       }),
     },
