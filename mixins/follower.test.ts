@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { ServiceBroker } from "moleculer";
+import { allCarried } from "../test/support/cluster.ts";
 import { chain, next } from "../test/support/event-store.contract.ts";
 import { until } from "../test/support/other-node.ts";
 import type { Follower, Sink } from "./follower.ts";
@@ -13,7 +14,7 @@ const DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-follower-"));
 process.env.DATA_DIR = DATA_DIR;
 const { Follower: New } = await import("./follower.ts");
 const { openCursorStore, openEventStore } = await import("./storage/open.ts");
-const { openLog } = await import("./bus/log.ts");
+const { carry, openLog } = await import("./bus/log.ts");
 after(() => rmSync(DATA_DIR, { recursive: true }));
 
 const { logger } = new ServiceBroker({ logger: false });
@@ -53,16 +54,18 @@ let rooms = 0;
 const follow = (t: TestContext, { maxAttempts, mayWork = () => true }: { maxAttempts?: number; mayWork?: () => boolean } = {}) => {
   const source = `source${++rooms}`;
   const [store, log, cursors, notes] = [openEventStore(source), openLog(source), openCursorStore(`reader${rooms}`), new Notes()];
+  const carrier = carry(source, store, logger);
   const follower: Follower = new New({ name: "f", source, log, cursors, sink: notes, mayWork, logger, maxAttempts });
   t.after(async () => {
     await follower.stop();
+    await carrier.close();
     await Promise.all([store.close(), log.close(), cursors.close()]);
   });
   const append = async (commits: Commit[]) => void (await Promise.all(commits.map((commit) => store.append(commit))));
   const caughtUp = () =>
     until(async () => {
       const { position, end } = await follower.progress();
-      return position === end;
+      return position === end && (await allCarried(store));
     });
   const parked = async () => (await cursors.parked("f", source)).map((p) => `${p.stream}@${p.version}`);
   return { source, log, cursors, notes, follower, append, caughtUp, parked };
@@ -211,7 +214,14 @@ test("where another process has taken in some of it, nothing that was kept from 
   works = false;
   const drops = notes.drops;
   await append(chain("b", 3));
-  await cursors.advance("f", source, "3", "6", { park: [], unpark: [] }, () => {});
+  const from = await cursors.cursor("f", source);
+  const elsewhere = openLog(source);
+  t.after(() => elsewhere.close());
+  const next = await until(async () => {
+    const { commits, next } = await elsewhere.log(from, 10);
+    return commits.some((commit) => label(commit) === "b@3") && next;
+  });
+  await cursors.advance("f", source, from, next, { park: [], unpark: [], reached: new Map([["b", 3]]) }, () => {});
   works = true;
   await append(chain("c", 1));
   await caughtUp();

@@ -114,7 +114,7 @@ export class Follower {
 
   /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. */
   async seen(stream: string, version: number): Promise<void> {
-    const { name, source, cursors } = this.#o;
+    const { cursors } = this.#o;
     const start = Date.now();
     const behind = (why: string) =>
       new Unavailable("VIEW_BEHIND", `The view has not seen ${stream}@${version}: ${why}`, { stream, version });
@@ -122,7 +122,8 @@ export class Follower {
     try {
       for (;;) {
         const found = await this.#find(stream, version);
-        if (found === "seen") break;
+        if (found === "seen") return;
+        if (typeof found === "object") throw behind(`its event ${found.type} could not be taken in (see v1.events.deadLetters.list)`);
         const left = start + PATIENCE - Date.now();
         if (left <= 0) throw behind(found === "coming" ? "it is still on its way; ask again" : "there is no such version");
         this.wake(0);
@@ -131,16 +132,20 @@ export class Follower {
     } finally {
       this.#awaited--;
     }
-    const parked = (await cursors.parked(name, source)).find((p) => p.stream === stream && p.version <= version);
-    if (parked) throw behind(`its event ${parked.type} could not be taken in (see v1.events.deadLetters.list)`);
   }
 
-  async #find(stream: string, version: number): Promise<"seen" | "coming" | "unknown"> {
+  /** Whether the stream's version has been taken in; what keeps it back where its stream is parked. */
+  async #find(stream: string, version: number): Promise<"seen" | "coming" | "unknown" | Parked> {
     const { name, source, cursors, log } = this.#o;
-    if (cursors.reached && ((await cursors.reached(name, source, [stream])).get(stream) ?? 0) >= version) return "seen";
-    const [commit] = await log.read(stream, version - 1, 1);
-    if (!commit) return "unknown";
-    return !cursors.reached && log.passed(commit, await cursors.cursor(name, source)) ? "seen" : "coming";
+    const [commit] = cursors.reached ? [] : await log.read(stream, version - 1, 1);
+    const passed = cursors.reached
+      ? ((await cursors.reached(name, source, [stream])).get(stream) ?? 0) >= version
+      : commit !== undefined && log.passed(commit, await cursors.cursor(name, source));
+    if (!passed && !cursors.reached) return commit ? "coming" : "unknown";
+    if (passed && cursors.reached) return "seen";
+    const parked = (await cursors.parked(name, source)).find((p) => p.stream === stream && p.version <= version);
+    if (parked || passed) return parked ?? "seen";
+    return (await log.read(stream, version - 1, 1)).length > 0 ? "coming" : "unknown";
   }
 
   #change(patience: number): Promise<void> {
@@ -179,7 +184,7 @@ export class Follower {
         const fresh = await this.#order(commits.filter(({ stream }) => !waiting.has(stream)));
         await sink.prepare?.(fresh.commits);
         const park = await this.#takeAll(fresh.commits);
-        for (const { stream } of park) fresh.reached?.delete(stream);
+        for (const { stream, version } of park) fresh.reached?.set(stream, version - 1);
         more =
           (await this.#store(from, next, { park, unpark: [], reached: fresh.reached })) &&
           (commits.length === BATCH || cursors.reached !== undefined);

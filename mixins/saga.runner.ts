@@ -127,9 +127,8 @@ export class SagaRunner {
       ) {
         after = rows.at(-1)!.id;
         const alive = await this.#leases.alive([...new Set(rows.map(({ owner }) => owner))]);
-        for (const { id, saga, owner } of rows) {
+        for (const { id, owner } of rows) {
           if (this.#running.has(id) || (owner !== me && (!ofOthers || alive.has(owner))) || this.#running.size >= MAX_RUNNING) continue;
-          this.#logger.info({ event: "saga.taken_over", saga: id, name: saga, owner });
           void this.#begin(id, () => this.#take(id)).ended.catch(() => {});
         }
       }
@@ -169,7 +168,11 @@ export class SagaRunner {
 
   async #take(id: string): Promise<Run> {
     const run = await this.#record.load(id);
-    return run.state.owner === me || ended(run) ? run : this.#claim(run);
+    const { status, owner, saga } = run.state;
+    if (status === "none") return run; // shown before it was recorded: what led to it has not been passed yet, and begins it
+    if (ended(run)) await this.#store.correct?.({ id, saga, status, owner, at: Date.now() }, run.version);
+    else this.#logger.info({ event: "saga.taken_over", saga: id, name: saga, owner });
+    return owner === me || ended(run) ? run : this.#claim(run);
   }
 
   /** Only a saga whose owner is gone changes hands. */

@@ -6,7 +6,7 @@ import { Follower } from "./follower.ts";
 import { Lease } from "./runtime/lease.ts";
 import type { CursorStore } from "./storage/cursor-store.ts";
 import type { LeaseStore } from "./storage/lease-store.ts";
-import { openViewFile } from "./storage/open.ts";
+import { openCursorStore, openLeaseStore, openViewFile } from "./storage/open.ts";
 import type { Range, Soon, Total, ViewFile, ViewStore } from "./storage/view-store.ts";
 import { type Page, type PageParams, readPage } from "./view.pages.ts";
 import { type Projection, ViewSink } from "./view.sink.ts";
@@ -51,10 +51,9 @@ export class View<D extends object> {
     this.#spec = spec;
     this.#key = `${spec.name}_${spec.number}`;
     this.#logger = logger;
-    const { file, cursors, leases } = openViewFile(room);
-    this.#file = file;
-    this.#cursors = cursors;
-    this.#leases = leases;
+    this.#file = openViewFile(room);
+    this.#cursors = openCursorStore(room);
+    this.#leases = openLeaseStore(room);
     this.#log = openLog(spec.source);
   }
 

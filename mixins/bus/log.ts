@@ -1,5 +1,6 @@
+import type { Logger } from "moleculer";
+import { config } from "../runtime/config.ts";
 import type { Logged, Part } from "../storage/event-store.ts";
-import { RoomLog } from "./room.log.ts";
 
 /** What a room committed, as those who follow it read it: from a place on, and a single stream where that had to wait. */
 export interface Log {
@@ -15,5 +16,13 @@ export interface Log {
   close(): Promise<void>;
 }
 
-/** Embedded, the room's own record is what carries its events. */
-export const openLog = (room: string): Log => new RoomLog(room);
+/** What takes a room's events to those who follow it. */
+export interface Carriers {
+  openLog(room: string): Log;
+  /** Publishes what is committed to the record, by this process at once, by a dead one after a while. */
+  carry(room: string, record: object, logger: Logger): { close(): Promise<void> };
+}
+
+/** On the driver that the environment names; the other one is not even loaded. */
+const { carriers } = config.transporter ? await import("./jetstream.open.ts") : await import("./room.open.ts");
+export const { openLog, carry } = carriers;

@@ -39,7 +39,7 @@ export class MongoHost {
       retryReads: true,
       serverSelectionTimeoutMS: SELECT,
       connectTimeoutMS: 2_000,
-      timeoutMS: TIMEOUT,
+      socketTimeoutMS: TIMEOUT,
       heartbeatFrequencyMS: 1_000,
       minHeartbeatFrequencyMS: 50,
       maxPoolSize: 50,
@@ -47,9 +47,14 @@ export class MongoHost {
     } as ConstructorParameters<typeof MongoClient>[1]);
     this.client.on("topologyDescriptionChanged", ({ newDescription }) => {
       const servers = [...newDescription.servers.values()];
-      this.#up = servers.some(({ type }) => type !== "Unknown");
+      this.#up = servers.some(({ type, error }) => type !== "Unknown" || !error); // one that has not been asked yet may be there
     });
     this.#forget = dependsOn("mongodb", () => this.client.db("admin").command({ ping: 1 }));
+  }
+
+  /** Whether a server is known to answer. */
+  get up(): boolean {
+    return this.#up;
   }
 
   /** The database of a room: `<namespace>_<room>`. */

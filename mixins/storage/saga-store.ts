@@ -14,6 +14,8 @@ export interface SagaRow {
 export interface SagaStore {
   /** Like `EventStore.append`; with the row as it is from this commit on, where that has changed. */
   append(commit: Commit<SagaEvent>, row?: SagaRow): Promise<void>;
+  /** Shows the saga as its record has it, where an accident has left something else. */
+  correct?(row: SagaRow, version: number): Promise<void>;
   read(id: string): Promise<Commit<SagaEvent>[]>;
   /** Sagas of a status after an id, in the order of ids. */
   list(status: string, after: string, limit: number): Promise<SagaRow[]>;

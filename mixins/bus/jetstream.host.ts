@@ -1,0 +1,155 @@
+import {
+  connect,
+  DiscardPolicy,
+  type JetStreamClient,
+  type JetStreamManager,
+  type NatsConnection,
+  NatsError,
+  RetentionPolicy,
+  StorageType,
+} from "nats";
+import { Unavailable } from "../core/errors.ts";
+import { config } from "../runtime/config.ts";
+import { dependsOn } from "../runtime/health.ts";
+
+const TIMEOUT = 4_000; // milliseconds until an answer of JetStream's counts as lost
+const WAIT = 250; // milliseconds between two attempts to connect again
+const HOUR = 3_600_000_000_000; // nanoseconds
+const NOT_FOUND = 10_059; // JetStream's code for a stream that is not there
+
+/** A stream as it stands now. */
+export interface StreamState {
+  /** Names this making of the stream: one that is made anew counts from 1 again. */
+  readonly epoch: string;
+  readonly first: number;
+  readonly last: number;
+}
+
+/** The connection of this process to JetStream, shared by all rooms. While no server answers, every operation fails at once. */
+export class JetStreamHost {
+  static #shared?: JetStreamHost;
+  static #users = 0;
+
+  static open(): JetStreamHost {
+    JetStreamHost.#shared ??= new JetStreamHost();
+    JetStreamHost.#users++;
+    return JetStreamHost.#shared;
+  }
+
+  readonly #connected: Promise<NatsConnection>;
+  readonly #listeners = new Set<() => void>();
+  readonly #forget: () => void;
+  #manager?: JetStreamManager;
+  #opened = false;
+  #closed = false;
+  #up = false;
+
+  private constructor() {
+    this.#connected = connect({
+      servers: config.transporter!.split(",").map((server) => server.trim()),
+      name: `banyan ${config.namespace} events`,
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: WAIT,
+      waitOnFirstConnect: true,
+      pingInterval: 5_000,
+      timeout: 2_000,
+    });
+    this.#connected.then((nc) => this.#watch(nc)).catch(() => {});
+    this.#forget = dependsOn("events", () => this.ask((js) => js.jetstreamManager().then((manager) => manager.getAccountInfo())));
+  }
+
+  /** Runs an operation. Throws `Unavailable` where no answer can be had; then it may have happened all the same. */
+  async ask<T>(work: (nc: NatsConnection) => Promise<T>): Promise<T> {
+    const nc = await this.#now();
+    try {
+      return await work(nc);
+    } catch (error) {
+      if (error instanceof NatsError && error.api_error && error.api_error.code < 500) throw error;
+      throw away(error);
+    }
+  }
+
+  async js(): Promise<JetStreamClient> {
+    return (await this.#now()).jetstream({ timeout: TIMEOUT });
+  }
+
+  /** Makes the room's stream where there is none, or changes its bounds to what is configured now. */
+  async stream(room: string): Promise<StreamState> {
+    return this.ask(async (nc) => {
+      this.#manager ??= await nc.jetstreamManager({ timeout: TIMEOUT, checkAPI: false });
+      const name = streamOf(room);
+      try {
+        return stateOf(await this.#manager.streams.info(name));
+      } catch (error) {
+        if ((error as NatsError).api_error?.err_code !== NOT_FOUND) throw error;
+        return stateOf(await this.#manager.streams.add({ name, ...settings(room) }));
+      }
+    });
+  }
+
+  /** Calls back whenever the connection is there again. */
+  listen(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    if (--JetStreamHost.#users > 0) return;
+    JetStreamHost.#shared = undefined;
+    this.#closed = true;
+    this.#forget();
+    if (this.#opened) await (await this.#connected).close();
+    else void this.#connected.then((late) => late.close()).catch(() => {});
+  }
+
+  async #now(): Promise<NatsConnection> {
+    if (this.#opened && !this.#up) throw away(new Error("no server answers"));
+    return this.#connected;
+  }
+
+  async #watch(nc: NatsConnection) {
+    this.#opened = true;
+    this.#up = true;
+    if (this.#closed) return nc.close();
+    for await (const { type } of nc.status()) {
+      if (type === "disconnect") this.#up = false;
+      if (type !== "reconnect") continue;
+      this.#up = true;
+      for (const listener of this.#listeners) listener();
+    }
+  }
+}
+
+/** A room's stream: its name stands in no subject that a room's own could be taken for. */
+export const streamOf = (room: string): string => `${config.namespace}_${room}`;
+
+const SAFE = /^[A-Za-z0-9][A-Za-z0-9_~-]{0,127}$/;
+
+/** `banyan.<namespace>.<room>.<stream id>`. Throws where the id would be more than one word of a subject. */
+export const subjectOf = (room: string, id: string): string => {
+  if (!SAFE.test(id)) throw new Error(`No subject can be made of this id: ${JSON.stringify(id.slice(0, 80))}`);
+  return `banyan.${config.namespace}.${room}.${id}`;
+};
+
+const settings = (room: string) => ({
+  subjects: [`banyan.${config.namespace}.${room}.*`],
+  retention: RetentionPolicy.Limits,
+  discard: DiscardPolicy.Old,
+  storage: StorageType.File,
+  num_replicas: config.busReplicas,
+  max_age: config.busMaxAgeHours * HOUR,
+  max_bytes: config.busMaxMegabytes * 1_000_000,
+  duplicate_window: 120_000_000_000,
+});
+
+const stateOf = ({ created, state }: { created: string; state: { first_seq: number; last_seq: number } }): StreamState => ({
+  epoch: Date.parse(created).toString(36),
+  first: state.first_seq,
+  last: state.last_seq,
+});
+
+const away = (cause: unknown): Unavailable => {
+  const error = new Unavailable("BUS_UNAVAILABLE", "The bus does not answer; try again");
+  error.cause = cause;
+  return error;
+};

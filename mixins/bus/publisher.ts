@@ -1,0 +1,128 @@
+import type { Logger } from "moleculer";
+import type { JetStreamClient } from "nats";
+import { Lease } from "../runtime/lease.ts";
+import type { Logged } from "../storage/event-store.ts";
+import type { LeaseStore } from "../storage/lease-store.ts";
+import { openLeaseStore } from "../storage/open.ts";
+import type { Outbox } from "../storage/outbox.ts";
+import { JetStreamHost, subjectOf } from "./jetstream.host.ts";
+import { encode } from "./message.ts";
+
+const AT_ONCE = 500; // messages on their way
+const MOST_WAITING = 20_000; // commits; what is beyond the sweeper finds
+const SWEEP = 1_000; // milliseconds between two looks for what nobody published
+const GRACE = 3_000; // milliseconds that whoever committed has for publishing it himself
+const PAGE = 500;
+
+/**
+ * Takes what a room commits to its stream, and marks it. The commit is the outbox entry: what is not marked, because its
+ * node died or the bus was away, one process of the room publishes later. What is sent twice carries the same id.
+ */
+export class Publisher {
+  readonly #room: string;
+  readonly #outbox: Outbox;
+  readonly #logger: Logger;
+  readonly #host = JetStreamHost.open();
+  readonly #leases: LeaseStore;
+  readonly #lease: Lease;
+  readonly #opened: Promise<void>;
+  readonly #timer: NodeJS.Timeout;
+  #waiting: Logged[] = [];
+  #pumping?: Promise<void>;
+  #sweeping?: Promise<void>;
+  #failing = false;
+  #closed = false;
+
+  constructor(room: string, outbox: Outbox, logger: Logger) {
+    this.#room = room;
+    this.#outbox = outbox;
+    this.#logger = logger;
+    this.#leases = openLeaseStore(room);
+    this.#lease = new Lease(this.#leases, "outbox");
+    this.#opened = this.#lease.open();
+    outbox.onCommitted = (commits) => this.#add(commits);
+    this.#timer = setInterval(() => {
+      this.#sweeping ??= this.#sweep().finally(() => {
+        this.#sweeping = undefined;
+      });
+    }, SWEEP).unref();
+  }
+
+  /** How many commits wait here for the bus. */
+  get waiting(): number {
+    return this.#waiting.length;
+  }
+
+  /** Publishes what waits, and lets go. */
+  async close(): Promise<void> {
+    clearInterval(this.#timer);
+    this.#outbox.onCommitted = undefined;
+    await this.#pumping;
+    this.#closed = true;
+    await this.#sweeping;
+    await this.#opened;
+    await this.#lease.close();
+    await this.#leases.close();
+    await this.#host.close();
+  }
+
+  #add(commits: readonly Logged[]) {
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push(...commits);
+    this.#pumping ??= this.#pump().finally(() => {
+      this.#pumping = undefined;
+    });
+  }
+
+  async #pump() {
+    await new Promise(setImmediate); // what is committed together goes together
+    while (this.#waiting.length > 0) {
+      try {
+        await this.#publish(this.#waiting.splice(0, AT_ONCE));
+        this.#tell(false);
+      } catch (error) {
+        this.#waiting = []; // marked by nobody: the sweeper finds them
+        this.#tell(true, error);
+      }
+    }
+  }
+
+  async #sweep() {
+    if (!this.#lease.held) return;
+    try {
+      for (let found = PAGE; found >= PAGE && !this.#closed; ) {
+        const commits = await this.#outbox.unpublished(Date.now() - GRACE, PAGE);
+        found = commits.length;
+        if (found === 0) break;
+        await this.#publish(commits);
+        this.#logger.info({ event: "outbox.swept", room: this.#room, commits: found });
+      }
+      this.#tell(false);
+    } catch (error) {
+      this.#tell(true, error);
+    }
+  }
+
+  /** Marks those whose streams are through; of a stream that failed none, for commits of one document share its mark. */
+  async #publish(commits: readonly Logged[]) {
+    const js = await this.#host.js();
+    const failed = new Map<string, unknown>();
+    await this.#host.stream(this.#room);
+    await Promise.all(commits.map((commit) => this.#send(js, commit).catch((error) => failed.set(commit.stream, error))));
+    const through = commits.filter(({ stream }) => !failed.has(stream));
+    if (through.length > 0) await this.#outbox.published(through);
+    for (const error of failed.values()) throw error;
+  }
+
+  async #send(js: JetStreamClient, commit: Logged) {
+    await js.publish(subjectOf(this.#room, commit.stream), encode(commit), { msgID: commit.id });
+  }
+
+  /** Once when it begins to fail, and once when it works again. */
+  #tell(failing: boolean, error?: unknown) {
+    if (failing === this.#failing) return;
+    this.#failing = failing;
+    if (failing)
+      this.#logger.warn({ event: "outbox.waits", room: this.#room, error: String(error) }, "what is committed waits for the bus");
+    else this.#logger.info({ event: "outbox.goes_on", room: this.#room });
+  }
+}

@@ -1,0 +1,63 @@
+import type { Collection } from "mongodb";
+import type { Commit } from "./event-store.ts";
+import type { Row } from "./mongo.host.ts";
+
+/** Commits of one stream that were sent together. */
+export interface CommitRow extends Row {
+  readonly stream: string;
+  /** Without their stream, which they share. */
+  readonly commits: Omit<Commit, "stream">[];
+  /** Set until they are known to be on the bus. */
+  readonly open?: 1;
+}
+
+/** How many commits one document holds at most. */
+export const MOST = 64;
+
+const DIGITS = 12;
+const FIRST = 4; // versions that a stream is first asked for; most are short
+const AHEAD = 500; // and that a long one is asked for at once
+
+/** The order of these is the order of a stream's versions. */
+export const idOf = (stream: string, version: number): string => `${stream}@${String(version).padStart(DIGITS, "0")}`;
+
+/** As it is stored. Texts of JSON are what a commit is made of, so that nothing a driver does to values can change it. */
+export const toRow = (commits: readonly Commit[], carried: boolean): CommitRow => {
+  const { stream, version } = commits[0]!;
+  const inside = commits.map(({ stream: _, ...commit }) => JSON.parse(JSON.stringify(commit)) as Omit<Commit, "stream">);
+  return { _id: idOf(stream, version), stream, commits: inside, ...(carried && { open: 1 as const }) };
+};
+
+/**
+ * A stream's commits after a version, oldest first. Documents are found by their `_id`s, which every server has an index
+ * of: a document ends where the next one begins. Where `version` is known to be the end of one, nothing but what follows
+ * is looked for, and most often that is one look for nothing.
+ */
+export const readStream = async (
+  collection: Collection<CommitRow>,
+  stream: string,
+  version: number,
+  limit: number,
+  end: number | undefined,
+): Promise<Commit[]> => {
+  const commits: Commit[] = [];
+  let at = version;
+  const take = (rows: CommitRow[]) => {
+    for (const row of rows.sort((a, b) => (a._id < b._id ? -1 : 1))) {
+      for (const commit of row.commits) {
+        if (commit.version !== at + 1) continue;
+        commits.push({ ...commit, stream });
+        at = commit.version;
+      }
+    }
+  };
+  const fetch = async (from: number, to: number) => {
+    const ids = Array.from({ length: to - from + 1 }, (_, n) => idOf(stream, from + n));
+    take(await collection.find({ _id: { $in: ids } }).toArray());
+    return at >= to;
+  };
+  const inside = version > 0 && version !== end; // perhaps in the middle of a document, which begins before
+  let more = await fetch(inside ? Math.max(1, version + 2 - MOST) : version + 1, version === 0 ? FIRST : version + 1);
+  for (let ahead = FIRST * 4; more && commits.length < limit; ahead = Math.min(ahead * 4, AHEAD)) more = await fetch(at + 1, at + ahead);
+  return limit < commits.length ? commits.slice(0, limit) : commits;
+};

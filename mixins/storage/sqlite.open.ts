@@ -1,0 +1,15 @@
+import type { Drivers } from "./open.ts";
+import { SqliteCursorStore } from "./sqlite.cursor-store.ts";
+import { SqliteEventStore } from "./sqlite.event-store.ts";
+import { SqliteLeaseStore } from "./sqlite.lease-store.ts";
+import { SqliteSagaStore } from "./sqlite.saga-store.ts";
+import { SqliteViewFile } from "./sqlite.view-file.ts";
+
+/** Embedded: a file per room. */
+export const drivers: Drivers = {
+  openEventStore: (room) => SqliteEventStore.open(room),
+  openLeaseStore: (room) => new SqliteLeaseStore(room),
+  openSagaStore: (room) => new SqliteSagaStore(room),
+  openCursorStore: (room) => new SqliteCursorStore(room),
+  openViewFile: (room) => new SqliteViewFile(room),
+};
