@@ -29,8 +29,11 @@ test("whoever reads a room's record from the beginning meets everything once, an
     after = page.next;
   }
   assert.deepEqual(
-    items.map(({ stream, version }) => `${stream}@${version}`),
-    ["s0@1", "s1@1", "s0@2", "s1@2", "s0@3", "s1@3", "s0@4"],
+    ["s0", "s1"].map((id) => items.filter(({ stream }) => stream === id).map(({ version }) => version)),
+    [
+      [1, 2, 3, 4],
+      [1, 2, 3],
+    ],
   );
   assert.doesNotMatch(JSON.stringify(items), /secret-key|digest|once|"after"/);
 });

@@ -40,13 +40,15 @@ export class Publisher {
     this.#leases = openLeaseStore(room);
     this.#lease = new Lease(this.#leases, "outbox");
     this.#opened = this.#lease.open();
-    outbox.onCommitted = (commits) => this.#add(commits);
+    outbox.onCommitted = this.#added;
     this.#timer = setInterval(() => {
       this.#sweeping ??= this.#sweep().finally(() => {
         this.#sweeping = undefined;
       });
     }, SWEEP).unref();
   }
+
+  readonly #added = (commits: readonly Logged[]) => this.#add(commits);
 
   /** How many commits wait here for the bus. */
   get waiting(): number {
@@ -56,7 +58,7 @@ export class Publisher {
   /** Publishes what waits, and lets go. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    this.#outbox.onCommitted = undefined;
+    if (this.#outbox.onCommitted === this.#added) this.#outbox.onCommitted = undefined;
     await this.#pumping;
     this.#closed = true;
     await this.#sweeping;

@@ -4,7 +4,8 @@ import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
 
 const TIMEOUT = 5_000; // milliseconds until an operation counts as in doubt
-const SELECT = 400; // milliseconds to find a server that takes writes: a fail-over takes longer, and the caller is to come again
+const SELECT = 2_000; // milliseconds to find a server that takes writes, where it is not known that there is none
+const WRITABLE = new Set<string>(["Standalone", "RSPrimary", "Mongos", "LoadBalancer"]);
 const DUPLICATE = 11_000;
 
 /** Documents of ours are known by a text. */
@@ -12,7 +13,7 @@ export type Row = Document & { _id: string };
 
 /**
  * The connection of this process to MongoDB, shared by all rooms; each room has a database of its own. What is written
- * is on the disks of a majority before it is acknowledged. While no server answers, every operation fails at once.
+ * is on the disks of a majority before it is acknowledged. While no server takes writes, every operation fails at once.
  */
 export class MongoHost {
   static #shared?: MongoHost;
@@ -47,7 +48,7 @@ export class MongoHost {
     } as ConstructorParameters<typeof MongoClient>[1]);
     this.client.on("topologyDescriptionChanged", ({ newDescription }) => {
       const servers = [...newDescription.servers.values()];
-      this.#up = servers.some(({ type, error }) => type !== "Unknown" || !error); // one that has not been asked yet may be there
+      this.#up = servers.some(({ type, error }) => WRITABLE.has(type) || (type === "Unknown" && !error)); // one that has not been asked yet may be there
     });
     this.#forget = dependsOn("mongodb", () => this.client.db("admin").command({ ping: 1 }));
   }

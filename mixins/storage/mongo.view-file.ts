@@ -34,7 +34,11 @@ export class MongoViewFile implements ViewFile {
 
   async drop(view: string, generation: number): Promise<void> {
     const name = viewName(view, generation);
-    for (const collection of [name, `${name}_figures`]) await this.#host.ask(() => this.#db.collection(collection).drop()).catch(gone);
+    await this.#host.ask(async () => {
+      const there = await this.#db.listCollections({}, { nameOnly: true }).toArray(); // servers differ in what they say of one that is not there
+      for (const collection of there)
+        if ([name, `${name}_figures`].includes(collection.name)) await this.#db.dropCollection(collection.name);
+    });
   }
 
   async retire(view: string, generation: number): Promise<void> {
@@ -59,8 +63,3 @@ export class MongoViewFile implements ViewFile {
     await this.#host.close();
   }
 }
-
-/** A collection that was never written to is not there. */
-const gone = (error: unknown) => {
-  if ((error as { codeName?: string }).codeName !== "NamespaceNotFound") throw error;
-};
