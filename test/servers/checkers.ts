@@ -2,7 +2,7 @@ import { copyFileSync, existsSync, globSync } from "node:fs";
 import { basename, join } from "node:path";
 import { isProgram, onPath, type Recipe, run, SHELF, shelve } from "./recipe.ts";
 
-const COMPOSE = "v2.16.2";
+const COMPOSE = "v2.16.2-1"; // as compose/go.mod has it
 const KUBERNETES = "v1.36.3";
 const KUSTOMIZE = "v5.7.1";
 
@@ -16,12 +16,15 @@ const shelved = (folder: string, program: string) => {
   return isProgram(path) ? [path] : undefined;
 };
 
-/** What `docker compose` reads its files with: the published schema, and what the schema cannot say. It needs no Docker. */
+/** Reads compose files with the library that `docker compose` reads them with: the published schema, and more. It needs no Docker. */
 const compose: Recipe = {
   name: "compose",
-  found: () => shelved(`compose-${COMPOSE}`, "cmd"),
+  found: () => shelved(`compose-${COMPOSE}`, "compose"),
   needs: ["go"],
-  install: () => shelve(`compose-${COMPOSE}`, (folder) => goInstall(`github.com/compose-spec/compose-go/v2/cmd@${COMPOSE}`, folder)),
+  install: () =>
+    shelve(`compose-${COMPOSE}`, async (folder) => {
+      await run("go", ["build", "-o", join(folder, "compose"), "."], { cwd: join(import.meta.dirname, "compose") });
+    }),
 };
 
 /** Puts the manifests of a folder together as `kubectl apply -k` does. */
