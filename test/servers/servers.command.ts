@@ -12,6 +12,7 @@ npm run servers -- --install    installs only, also what the tests check the dep
                                 with 1 where something could not be had`;
 
 const PORTS = { nats: 4222, mongo: 27017, redis: 6379 } as const;
+const ARGS = { nats: [], mongo: [], redis: ["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"] } as const;
 const VARIABLES = { nats: "TRANSPORTER", mongo: "MONGO_URL", redis: "REDIS_URL" } as const;
 
 const typed = () => {
@@ -53,7 +54,7 @@ for (const [name, port] of Object.entries(PORTS) as [ServerName, number][]) {
   mkdirSync(folder, { recursive: true });
   const server = taken
     ? undefined
-    : await startServer(name, { port, folder }).catch((error: Error) => console.error(`${name}: ${error.message}`));
+    : await startServer(name, { port, folder, args: ARGS[name] }).catch((error: Error) => console.error(`${name}: ${error.message}`));
   if (server) running.push(server);
   if (server || taken) urls.push(`${VARIABLES[name]}=${urlOf[name](port)}`);
 }
