@@ -78,6 +78,13 @@ const LAST_BUCKET = /^(moleculer_request_time)_bucket\{action="([^"]*)",le="\+In
 
 /** Moleculer's Prometheus reporter without the server that it would open on all interfaces: the gateway gives its text at /metrics. */
 export class PrometheusText extends MetricReporters.Prometheus {
+  readonly #gathers = new Map<string, () => void>();
+
+  /** Has the figures of a part brought up to date whenever somebody asks; the same name replaces what was said before. */
+  gather(part: string, update: () => void): void {
+    this.#gathers.set(part, update);
+  }
+
   override init(registry: Parameters<MetricReporters.Prometheus["init"]>[0]): void {
     MetricReporters.Base.prototype.init.call(this, registry);
     Object.assign(this, { defaultLabels: {} });
@@ -89,6 +96,7 @@ export class PrometheusText extends MetricReporters.Prometheus {
   /** All families, in the text format of Prometheus. */
   text(): string {
     const { broker } = this;
+    for (const update of this.#gathers.values()) update();
     const time = broker.metrics.getMetric(TIME) as unknown as { values: Map<string, object>; setDirty(): void };
     const called = new Map([...(tallies.get(broker) ?? [])].filter(([, { count }]) => count > 0));
     for (const [action, tally] of called) time.values.set(action, tally.item(action));
@@ -101,3 +109,9 @@ export class PrometheusText extends MetricReporters.Prometheus {
   }
 }
 MetricReporters.register("PrometheusText", PrometheusText as never); // typed as an instance, meant as a class
+
+export const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+/** What tells a broker's figures; undefined where metrics are off. */
+export const reporterOf = ({ metrics }: ServiceBroker): PrometheusText | undefined =>
+  (metrics as unknown as { reporter?: PrometheusText[] }).reporter?.[0];

@@ -1,18 +1,21 @@
 import { globSync } from "node:fs";
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { Server } from "node:http";
 import { basename, dirname, join, resolve } from "node:path";
 import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
 import settings from "../../moleculer.config.ts";
 import { config } from "./config.ts";
 import { prepareDataDir } from "./data-dir.ts";
+import { tryPort, urlOf } from "./port.ts";
 import { Refused } from "./refused.ts";
+import { tellStatus } from "./status.ts";
 
 const HOUSE = resolve(import.meta.dirname, "../..");
 
 export interface NodeOptions {
   /** The rooms to run; all where it is left out. */
   rooms?: readonly string[];
+  /** Where this node tells its health and figures beside the gateway's door, if it has one; 0 for nowhere. */
+  statusPort?: number;
   /** Says nothing below a warning, and that in a line for people: for tools that run a node of their own. */
   quiet?: boolean;
   /** Goes over the settings of `moleculer.config.ts`. */
@@ -26,6 +29,8 @@ export interface RunningNode {
   missing: string[];
   /** Where the gateway listens, if it runs here. */
   url?: string;
+  /** Where its health and figures are told. */
+  statusUrl?: string;
   /** Finishes what has begun, the gateway's requests first, and lets go of files and port. */
   stop(): Promise<void>;
 }
@@ -43,20 +48,22 @@ const roomOf = (file: string) => {
  * Starts a node in this process, on the files under `DATA_DIR`. Throws `Refused` where a room is not to be found, the
  * folder cannot be written or the port is taken.
  */
-export const startNode = async ({ rooms: wanted, quiet, broker: over }: NodeOptions = {}): Promise<RunningNode> => {
+export const startNode = async ({ rooms: wanted, statusPort, quiet, broker: over }: NodeOptions = {}): Promise<RunningNode> => {
   const all = allRooms();
-  const rooms = choose(wanted ?? config.rooms, all);
-  prepareDataDir(config.dataDir);
-  if (rooms.includes("gateway")) await tryPort();
+  const rooms = wanted ? choose(wanted, all) : choose(config.rooms, all, "ROOMS: there");
+  if (!config.mongoUrl) prepareDataDir(config.dataDir);
+  if (rooms.includes("gateway")) await tryPort(config.host, config.port, "PORT");
 
   for (const file of globSync("services/*/*.events.ts", { cwd: HOUSE })) await import(join(HOUSE, file)); // their upcasters: logs of rooms that run elsewhere are read here too
   const schemas = await Promise.all(rooms.map(load));
   const logger: BrokerOptions["logger"] = { type: "Console", options: { level: "warn", formatter: "short" } };
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });
+  const status = statusPort ? await tellStatus(broker, config.host, statusPort) : undefined;
   try {
     for (const schema of schemas) broker.createService(schema);
     await broker.start();
   } catch (error) {
+    status?.close();
     await broker.stop().catch(() => {}); // what did start must not keep the process alive; the first error is the one that counts
     throw reasonOf(error);
   }
@@ -64,20 +71,24 @@ export const startNode = async ({ rooms: wanted, quiet, broker: over }: NodeOpti
     broker,
     rooms,
     missing: all.filter((room) => !rooms.includes(room)),
-    url: urlOf(broker),
+    url: urlOf((broker.getLocalService("gateway") as unknown as { server?: Server } | undefined)?.server),
+    statusUrl: status?.url,
     async stop() {
+      status?.deny();
       const gateway = broker.getLocalService("gateway");
       if (gateway) await broker.destroyService(gateway); // its last requests still need the rooms
       await broker.stop();
+      status?.close();
     },
   };
 };
 
-const choose = (wanted: readonly string[], all: string[]): string[] => {
+/** The rooms that are wanted; all where none is. `source` begins the sentence that says that one does not exist. */
+const choose = (wanted: readonly string[], all: string[], source = "There"): string[] => {
   if (all.length === 0) throw new Refused(`There is no room under ${join(HOUSE, "services")}: is the checkout whole?`);
   const named = new Set(wanted.map((room) => room.trim()).filter(Boolean));
   const unknown = [...named].filter((room) => !all.includes(room));
-  if (unknown.length > 0) throw new Refused(`ROOMS: there is no room ${unknown.join(", ")}; there are ${all.join(", ")}`);
+  if (unknown.length > 0) throw new Refused(`${source} is no room ${unknown.join(", ")}; there are ${all.join(", ")}`);
   return named.size > 0 ? all.filter((room) => named.has(room)) : all;
 };
 
@@ -87,21 +98,6 @@ const load = async (room: string): Promise<ServiceSchema> => {
   return schema;
 };
 
-/** Moleculer-web ends the process when it cannot listen; asked before, the port can be named with what to do. */
-const tryPort = async () => {
-  const { host, port } = config;
-  const server = createServer();
-  try {
-    await new Promise<void>((done, failed) => server.once("error", failed).listen(port, host, done));
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EADDRINUSE") throw new Refused(`PORT: ${port} on ${host} is taken; stop what listens there or set PORT to another`);
-    if (code === "EACCES") throw new Refused(`PORT: this user may not listen on ${port}; set PORT to one above 1023`);
-    throw new Refused(`HOST: cannot listen on ${host} (${code}); set HOST to an address of this machine`);
-  }
-  await new Promise((done) => server.close(done));
-};
-
 /** An error of SQLite's on a file is about `DATA_DIR`; anything else is ours. */
 const reasonOf = (error: unknown) =>
   error instanceof Error && "errcode" in error
@@ -109,10 +105,3 @@ const reasonOf = (error: unknown) =>
         `DATA_DIR: a file in ${resolve(config.dataDir)} cannot be used (${error.message}); restore it from a backup or name another folder`,
       )
     : error;
-
-const urlOf = (broker: ServiceBroker): string | undefined => {
-  const gateway = broker.getLocalService("gateway") as unknown as { server?: Server } | undefined;
-  const address = gateway?.server?.address() as AddressInfo | null | undefined;
-  if (!address) return undefined;
-  return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
-};

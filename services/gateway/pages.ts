@@ -2,10 +2,10 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServiceBroker } from "moleculer";
 import { Rejected } from "../../mixins/core/errors.ts";
-import type { PrometheusText } from "../../mixins/runtime/metrics.ts";
+import { METRICS_TYPE, reporterOf } from "../../mixins/runtime/metrics.ts";
+import { readinessOf, roomsHere } from "../../mixins/runtime/readiness.ts";
 import type { Door } from "./door.ts";
 import type { Exchange } from "./exchange.ts";
-import { readinessOf, roomsHere } from "./health.ts";
 import { openApiOf } from "./openapi.ts";
 import type { Router } from "./router.ts";
 
@@ -35,21 +35,29 @@ export const addPages = (router: Router, door: Door, broker: ServiceBroker): voi
     const readiness = await readinessOf(broker, door.closing);
     exchange.page(JSON_TYPE, JSON.stringify(readiness), "no-store", readiness.ready ? 200 : 503);
   });
-  page("/metrics", (exchange) => exchange.page("text/plain; version=0.0.4; charset=utf-8", metricsText(door, broker), "no-store"));
+  addFigures(door, broker);
+  page("/metrics", (exchange) => exchange.page(METRICS_TYPE, metricsText(broker), "no-store"));
 };
 
 const ANSWERS = "http.answers.total";
 const OPEN = "http.requests.open";
 
-const metricsText = (door: Door, { metrics }: ServiceBroker): string => {
-  const reporter = (metrics as unknown as { reporter?: PrometheusText[] }).reporter?.[0];
+/** What only the door can tell: brought up to date whenever somebody asks for the figures, here or at the status port. */
+const addFigures = (door: Door, broker: ServiceBroker) => {
+  const { metrics } = broker;
+  reporterOf(broker)?.gather("door", () => {
+    if (!metrics.hasMetric(ANSWERS)) {
+      metrics.register({ name: ANSWERS, type: "counter", labelNames: ["status"], description: "Answers, by status" });
+      metrics.register({ name: OPEN, type: "gauge", description: "Requests that are not answered yet" });
+    }
+    for (const [status, count] of door.answered) metrics.set(ANSWERS, count, { status: String(status) });
+    metrics.set(OPEN, door.open.size);
+  });
+};
+
+const metricsText = (broker: ServiceBroker): string => {
+  const reporter = reporterOf(broker);
   if (!reporter) throw new Rejected("ROUTE_NOT_FOUND", "Metrics are off here", 404);
-  if (!metrics.hasMetric(ANSWERS)) {
-    metrics.register({ name: ANSWERS, type: "counter", labelNames: ["status"], description: "Answers, by status" });
-    metrics.register({ name: OPEN, type: "gauge", description: "Requests that are not answered yet" });
-  }
-  for (const [status, count] of door.answered) metrics.set(ANSWERS, count, { status: String(status) });
-  metrics.set(OPEN, door.open.size);
   return reporter.text();
 };
 

@@ -49,7 +49,7 @@ const argsOf: Record<ServerName, (port: number, folder: string, program: string)
       : [String(port), join(folder, "mongo.h2")],
 };
 
-const urlOf: Record<ServerName, (port: number) => string> = {
+export const urlOf: Record<ServerName, (port: number) => string> = {
   nats: (port) => `nats://127.0.0.1:${port}`,
   redis: (port) => `redis://127.0.0.1:${port}`,
   mongo: (port) => `mongodb://127.0.0.1:${port}`,
@@ -100,7 +100,7 @@ export const startServer = async (name: ServerName, options: StartOptions = {}):
 };
 
 /** Whether somebody listens on the port: all three servers serve from then on. */
-const answers = (port: number): Promise<boolean> =>
+export const answers = (port: number): Promise<boolean> =>
   new Promise((resolve) => {
     const socket = connect(port, "127.0.0.1");
     const done = (yes: boolean) => () => {

@@ -19,7 +19,7 @@ export const folder = (t: TestContext): string => {
 
 /** What this process's own surroundings say must not reach the one that is tested. */
 const surroundings = (env: Env): Env => {
-  const own = ["HOST", "PORT", "DATA_DIR", "ROOMS", "NODE_ID", "TRANSPORTER", "LOG_LEVEL", "NODE_TEST_CONTEXT"];
+  const own = ["HOST", "PORT", "DATA_DIR", "ROOMS", "NODE_ID", "STATUS_PORT", "TRANSPORTER", "LOG_LEVEL", "NODE_TEST_CONTEXT"];
   const kept = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !own.includes(entry[0]));
   return { ...Object.fromEntries(kept), ...env };
 };
@@ -54,8 +54,8 @@ export interface System {
 }
 
 /** Starts the system as `npm start` does, on a free port, and resolves when it says that it serves. It ends with the test. */
-export const startSystem = async (t: TestContext, env: Env): Promise<System> => {
-  const child = node(["--import", "./mixins/runtime/needs-node-26.js", "start.ts"], { PORT: "0", LOG_LEVEL: "info", ...env });
+export const startSystem = async (t: TestContext, env: Env, rooms: readonly string[] = []): Promise<System> => {
+  const child = node(["--import", "./mixins/runtime/needs-node-26.js", "start.ts", ...rooms], { PORT: "0", LOG_LEVEL: "info", ...env });
   const closed = once(child, "close") as Promise<[number | null]>;
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
     child.kill(signal);

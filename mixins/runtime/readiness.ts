@@ -1,5 +1,5 @@
 import type { ServiceBroker } from "moleculer";
-import { askDependencies } from "../../mixins/runtime/health.ts";
+import { askDependencies } from "./health.ts";
 
 export interface Readiness {
   ready: boolean;
