@@ -34,7 +34,6 @@ export class View<D extends object> {
   readonly #file: ViewFile;
   readonly #cursors: CursorStore;
   readonly #leases: LeaseStore;
-  readonly #log: Log;
   readonly #pages = new LRUCache<string, { stamp: string; page: Page<D> }>({ max: PAGES });
   readonly #stopping = Promise.withResolvers<void>();
   #stopped = false;
@@ -54,7 +53,6 @@ export class View<D extends object> {
     this.#file = openViewFile(room);
     this.#cursors = openCursorStore(room);
     this.#leases = openLeaseStore(room);
-    this.#log = openLog(spec.source);
   }
 
   get cursors(): CursorStore {
@@ -86,7 +84,7 @@ export class View<D extends object> {
     clearInterval(this.#timer);
     for (const generation of [this.#serving, this.#next]) if (generation) this.#retire(generation);
     await Promise.all([...this.#retired, this.#rebuilding?.catch(() => {}), this.#recomputing?.catch(() => {})]);
-    await Promise.all([this.#log.close(), this.#cursors.close(), this.#leases.close(), this.#file.close()]);
+    await Promise.all([this.#cursors.close(), this.#leases.close(), this.#file.close()]);
   }
 
   /** A page of the list; the same frozen object as long as nothing has changed. */
@@ -205,10 +203,11 @@ export class View<D extends object> {
     void lease.open();
   }
 
-  #retire({ follower, lease }: Generation<D>): Promise<void> {
-    const retired = follower.stop().then(() => lease.close());
-    this.#retired.push(retired);
-    return retired;
+  #retire(generation: Generation<D>): Promise<void> {
+    const { follower, lease, log } = generation;
+    generation.retired ??= follower.stop().then(async () => void (await Promise.all([lease.close(), log.close()])));
+    this.#retired.push(generation.retired);
+    return generation.retired;
   }
 
   #nameOf(generation: number): string {
@@ -229,9 +228,10 @@ export class View<D extends object> {
       Promise.resolve(this.#stamp()).catch(() => {}); // another process may have put a generation in this one's place, though nobody asks for a list here
       return lease.held && (this.#serving.name === name || this.#next?.name === name);
     };
-    const options = { name, source, log: this.#log, cursors: this.#cursors, logger: this.#logger, mayWork };
+    const log = openLog(source);
+    const options = { name, source, log, cursors: this.#cursors, logger: this.#logger, mayWork };
     const follower = new Follower({ ...options, pace: PACE, sink: new ViewSink(this.#spec, store) });
-    return { name, store, follower, lease };
+    return { name, store, follower, lease, log };
   }
 
   /** Another process may have stored, or put another generation in place. */
@@ -240,8 +240,8 @@ export class View<D extends object> {
     if (outside === this.#outside) return this.#stampOf(outside);
     this.#outside = outside;
     const follow = (serving?: { generation: number }) => {
-      const generation = serving?.generation;
-      if (generation !== undefined && generation !== this.#serving.store.generation && !this.#next && !this.#stopped) {
+      const generation = serving?.generation ?? 0; // an answer that comes late may speak of one before
+      if (generation > this.#serving.store.generation && !this.#next && !this.#stopped) {
         void this.#retire(this.#serving);
         this.#serve(generation);
       }
@@ -293,6 +293,9 @@ interface Generation<D> {
   store: ViewStore<D>;
   follower: Follower;
   lease: Lease;
+  log: Log;
+  /** Set once it is let go of. */
+  retired?: Promise<void>;
 }
 
 const rebuildRuns = () => new Rejected("REBUILD_RUNS", "This view is being rebuilt already; see its progress", 409);

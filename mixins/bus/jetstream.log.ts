@@ -26,6 +26,7 @@ export class JetStreamLog implements Log {
   #reader?: BusReader;
   /** The place that the reader goes on from. */
   #at = "";
+  #closed = false;
 
   constructor(room: string) {
     this.#room = room;
@@ -44,6 +45,7 @@ export class JetStreamLog implements Log {
       this.#reader?.close();
       this.#reader = await BusReader.open(this.#host, this.#room, place.seq, place.id, () => this.#tell());
       this.#at = after;
+      if (this.#closed) this.#reader.close();
     }
     if (this.#reader.strange) return this.#begin(limit);
     const commits = this.#reader.take(limit);
@@ -74,6 +76,7 @@ export class JetStreamLog implements Log {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     clearInterval(this.#timer);
     this.#silence();
     this.#reader?.close();

@@ -14,6 +14,7 @@ export class Lease {
   readonly #won: () => void;
   #until = 0;
   #timer?: NodeJS.Timeout;
+  #closed = false;
   #trying: Promise<void> = Promise.resolve();
 
   /** `won` is called whenever the name has become ours. */
@@ -24,7 +25,9 @@ export class Lease {
   }
 
   async open() {
-    await this.#try();
+    this.#trying = this.#try();
+    await this.#trying;
+    if (this.#closed) return;
     this.#timer = setInterval(() => {
       this.#trying = this.#try();
     }, RENEW).unref();
@@ -35,6 +38,7 @@ export class Lease {
   }
 
   async close() {
+    this.#closed = true;
     clearInterval(this.#timer);
     await this.#trying;
     const held = this.held;
