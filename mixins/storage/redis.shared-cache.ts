@@ -26,8 +26,8 @@ end
 local load = redis.call('HGET', KEYS[1], 'l' .. ARGV[1])
 if edition and load and tonumber(string.sub(load, 1, 13)) > now then return { 'wait', edition } end
 if not edition or redis.call('HLEN', KEYS[1]) > ${MOST_FIELDS} or tonumber(redis.call('HGET', KEYS[1], '#') or 0) > ${MOST_BYTES} then
+  if edition then redis.call('UNLINK', KEYS[1]) end
   edition = ARGV[2]
-  redis.call('UNLINK', KEYS[1])
   redis.call('HSET', KEYS[1], '@', edition)
   redis.call('PEXPIRE', KEYS[1], ${IDLE})
 end
