@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { request } from "node:http";
 import { after, before, type TestContext, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { log } from "../../mixins/runtime/logger.ts";
@@ -150,4 +151,24 @@ test("two processes share a limit; without Redis they go on, say so once and sta
   }
   for (const { stop } of systems) assert.equal(await stop(), 0);
   for (const { text } of logs) assert.equal(text.split('"event":"redis.away"').length, 2, "one warning");
+});
+
+test("what a request says is read though it has to wait for Redis, and one that goes away meanwhile leaves nothing behind", async (t) => {
+  const own = await startServer("redis");
+  t.after(() => own.stop());
+  const { url } = await startSystem(t, { DATA_DIR: folder(t), ROOMS: "gateway,customers", REDIS_URL: own.url, RATE_LIMIT: "19" });
+  await until(async () => JSON.stringify((await ask(`${url}/health/ready`)).json).includes('"redis":"answers"'));
+  const name = "x".repeat(150);
+  const bodies = Array.from({ length: 10 }, (_, i) => ({ id: `c-${i}`, name, country: "United Kingdom" }));
+  for (const answer of await Promise.all(bodies.map((body) => ask(`${url}/api/v1/customers`, { body })))) {
+    assert.deepEqual([answer.status, answer.json.name], [201, name], answer.text);
+  }
+  own.signal("SIGSTOP");
+  const headers = { "Content-Type": "application/json", "Content-Length": 1_000 };
+  const left = request(`${url}/api/v1/customers`, { method: "POST", headers, agent: false });
+  left.on("error", () => {});
+  left.write('{"id":');
+  await delay(100); // it waits for a token, in the quarter of a second that Redis is given
+  left.destroy();
+  await until(async () => /^http_requests_open 1$/m.test((await ask(`${url}/metrics`)).text));
 });
