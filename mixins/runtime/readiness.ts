@@ -1,10 +1,11 @@
 import type { ServiceBroker } from "moleculer";
-import { askDependencies } from "./health.ts";
+import { askConveniences, askDependencies } from "./health.ts";
 
 export interface Readiness {
   ready: boolean;
   rooms: Record<string, "started" | "not started">;
-  dependencies: Record<string, "answers" | "does not answer">;
+  /** Those that this node cannot serve without, and those that it merely serves better with. */
+  dependencies: Record<string, "answers" | "does not answer" | "does not answer, and is done without">;
 }
 
 /** The rooms that this node was given. Moleculer's own services begin with a dollar sign. */
@@ -14,11 +15,17 @@ export const roomsHere = (broker: ServiceBroker): string[] =>
 /** Whether requests should come here: every room of this node has started and every dependency answers, and nobody has begun to stop it. */
 export const readinessOf = async (broker: ServiceBroker, closing: boolean): Promise<Readiness> => {
   const started = new Set(broker.registry.getServiceList({ onlyLocal: true }).map(({ name }: { name: string }) => name));
-  const answers = Object.entries(await askDependencies());
+  const [needed, welcome] = (await Promise.all([askDependencies(), askConveniences()])).map(Object.entries<boolean>) as [
+    [string, boolean][],
+    [string, boolean][],
+  ];
   const rooms = roomsHere(broker);
   return {
-    ready: broker.started && !closing && rooms.every((room) => started.has(room)) && answers.every(([, answered]) => answered),
+    ready: broker.started && !closing && rooms.every((room) => started.has(room)) && needed.every(([, answered]) => answered),
     rooms: Object.fromEntries(rooms.map((room) => [room, started.has(room) ? "started" : "not started"])),
-    dependencies: Object.fromEntries(answers.map(([name, answered]) => [name, answered ? "answers" : "does not answer"])),
+    dependencies: {
+      ...Object.fromEntries(needed.map(([name, answered]) => [name, answered ? "answers" : "does not answer"])),
+      ...Object.fromEntries(welcome.map(([name, answered]) => [name, answered ? "answers" : "does not answer, and is done without"])),
+    },
   };
 };

@@ -1,4 +1,5 @@
 import type { ServiceSchema } from "moleculer";
+import { type Cached, cached, keyOf } from "../../mixins/cached.mixin.ts";
 import { amount, decimal } from "../../mixins/core/decimal.ts";
 import { freeze } from "../../mixins/core/freeze.ts";
 import { action } from "../../mixins/core/params.ts";
@@ -14,6 +15,8 @@ const currency = { type: "string", pattern: "^[A-Z]{3}$" } as const;
 /** Letters of a day that name its month. */
 const MONTH = 7;
 const DAY = 10;
+/** Milliseconds: with what a view is behind its record, a report is still current within a second. */
+const KEPT = 250;
 
 const row = ({ key, currency, measures: [sales, returns, cost, units] }: Total) => {
   const revenue = sales! - returns!;
@@ -40,7 +43,7 @@ const byRevenue = (a: Total, b: Total) => {
 export default {
   name: "analytics",
   version: 1,
-  mixins: [projection(contributions)],
+  mixins: [cached(), projection(contributions)],
   actions: {
     /**
      * What confirmed deals brought by month, day, country, customer or product, each currency for itself: `revenue` is
@@ -67,21 +70,24 @@ export default {
         totals: { type: "array", items: { type: "object", props: { currency, ...figures } } },
         next: { type: "string", optional: true },
       },
-      async handler(this: Projecting, ctx) {
+      async handler(this: Projecting & Cached, ctx) {
         const { by, from, to, currency, top, limit, after, seen } = ctx.params;
         const dimension = by === "month" || by === "day" ? "all" : by!;
         const prefix = by === "month" ? MONTH : by === "day" ? DAY : undefined;
-        const rows = await this.view<Contribution>("contributions").totals(dimension, { from, to, currency, prefix }, seen);
-        const place = ({ key, currency }: Total) => `${key} ${currency}`;
-        const rest = after === undefined ? rows : rows.filter((total) => place(total) > Buffer.from(after, "base64url").toString());
-        const shown = top === undefined ? rest.slice(0, limit) : [...rows].sort(byRevenue).slice(0, top);
-        const last = shown.at(-1);
-        const more = top === undefined && last && rest.length > shown.length;
-        return freeze({
-          items: shown.map(row),
-          totals: totalsOf(rows),
-          ...(more && { next: Buffer.from(place(last)).toString("base64url") }),
-        });
+        const report = async () => {
+          const rows = await this.view<Contribution>("contributions").totals(dimension, { from, to, currency, prefix }, seen);
+          const place = ({ key, currency }: Total) => `${key} ${currency}`;
+          const rest = after === undefined ? rows : rows.filter((total) => place(total) > Buffer.from(after, "base64url").toString());
+          const shown = top === undefined ? rest.slice(0, limit) : [...rows].sort(byRevenue).slice(0, top);
+          const last = shown.at(-1);
+          const more = top === undefined && last && rest.length > shown.length;
+          return freeze({
+            items: shown.map(row),
+            totals: totalsOf(rows),
+            ...(more && { next: Buffer.from(place(last)).toString("base64url") }),
+          });
+        };
+        return seen === undefined ? this.recent("analytics", keyOf(ctx), report, KEPT) : report();
       },
     }),
   },

@@ -3,9 +3,12 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
+import { openSharedLimit } from "../../mixins/storage/open-shared.ts";
+import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
-import { clientBehind, RateLimit } from "./limits.ts";
+import { SharedRateLimit } from "./limits.shared.ts";
+import { clientBehind, type Limit, RateLimit } from "./limits.ts";
 import { Router } from "./router.ts";
 
 const PATIENCE = 30_000;
@@ -24,7 +27,7 @@ export class Door {
   router = new Router();
   /** From now on answers say that their connection ends with them. */
   closing = false;
-  readonly limit: RateLimit;
+  readonly limit: Limit;
   readonly client: (req: IncomingMessage) => string;
   readonly cors: Cors | undefined;
   readonly open = new Set<Exchange>();
@@ -34,10 +37,12 @@ export class Door {
   readonly #started: () => boolean;
   readonly #rooms: ReadonlySet<string>;
   readonly #sweep: NodeJS.Timeout;
+  readonly #shared: SharedLimit | undefined;
 
   /** `rooms` are all that exist, whether they run here or not. */
   constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins }: DoorSettings) {
-    this.limit = new RateLimit(rateLimit);
+    this.#shared = rateLimit > 0 ? openSharedLimit() : undefined;
+    this.limit = this.#shared ? new SharedRateLimit(rateLimit, this.#shared) : new RateLimit(rateLimit);
     this.client = clientBehind(trustedProxies);
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
@@ -64,6 +69,7 @@ export class Door {
     await closed;
     clearTimeout(late);
     clearInterval(this.#sweep);
+    this.#shared?.close();
   }
 
   /** Tells why there is nothing at the path: wrong method, a room that runs elsewhere, or never heard of. */

@@ -46,6 +46,22 @@ export class Exchange {
       if (this.path.length > 1 && this.path.endsWith("/")) this.path = this.path.slice(0, -1);
       this.#query = mark < 0 ? "" : url.slice(mark + 1);
       const wait = this.path.startsWith("/health/") ? 0 : this.#door.limit.take(this.#door.client(this.req), this.began);
+      if (typeof wait !== "number") return this.#wait(wait);
+      this.#enter(wait);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  /** Until it is known whether other gateways have left this client a token. */
+  async #wait(wait: Promise<number>): Promise<void> {
+    const seconds = await wait;
+    if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
+    this.#enter(seconds);
+  }
+
+  #enter(wait: number) {
+    try {
       if (wait > 0) return this.#refuseForNow(wait);
       const method = this.req.method === "HEAD" ? "GET" : this.req.method!;
       const values: string[] = [];

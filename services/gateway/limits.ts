@@ -10,8 +10,17 @@ interface Bucket {
 
 const MOST_CLIENTS = 20_000;
 
+/** How many requests a client may send. */
+export interface Limit {
+  readonly rate: number;
+  /** How many at once. */
+  readonly burst: number;
+  /** Takes a token: 0, or in how many seconds there may be one. `now` in milliseconds. */
+  take(client: string, now: number): number | Promise<number>;
+}
+
 /** A token bucket per client: `rate` per second over time, twice that at once. The clients that were seen last are remembered. */
-export class RateLimit {
+export class RateLimit implements Limit {
   readonly rate: number;
   readonly burst: number;
   readonly #buckets = new LRUCache<string, Bucket>({ max: MOST_CLIENTS });
@@ -21,7 +30,6 @@ export class RateLimit {
     this.burst = rate * 2;
   }
 
-  /** Takes a token: 0, or how many seconds there will be none. `now` in milliseconds. */
   take(client: string, now: number): number {
     if (this.rate === 0) return 0;
     const bucket = this.#buckets.get(client) ?? this.#fresh(client, now);
