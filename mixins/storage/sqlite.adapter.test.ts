@@ -9,7 +9,7 @@ import type { Service, ServiceBroker } from "moleculer";
 
 process.env.DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-adapter-"));
 const { SqliteAdapter } = await import("./sqlite.adapter.ts");
-type Cursor = import("./sqlite.documents.ts").Cursor;
+type Cursor = import("./collection-store.ts").Cursor;
 type Adapter = InstanceType<typeof SqliteAdapter>;
 
 const indexes = [
