@@ -19,6 +19,9 @@ const Base = MongoDbAdapter as unknown as new (
   client: MongoClient;
   db: Db;
   collection: Collection<never>;
+  entityToObject(entity: Stored): Stored;
+  beforeSaveTransformID(entity: Record<string, unknown>, idField: string): Record<string, unknown>;
+  afterRetrieveTransformID(entity: Record<string, unknown>, idField: string): Record<string, unknown>;
 };
 
 /**

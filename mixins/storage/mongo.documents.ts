@@ -226,13 +226,19 @@ export class MongoDocuments implements CollectionStore {
     draft.know(ids, await this.#load(ids, WHOLE));
     const now = draft.row(lost.id);
     if (now?.version !== lost.before?.version || now?._write.held !== lost.before?._write.held) return;
+    const fields = await this.#fieldsTaken(lost);
+    throw new Rejected("VALUE_TAKEN", `Another one has this ${fields.join(" and ") || "value"}`, 409, { id: lost.id, fields });
+  }
+
+  /** The fields of the unique index in which another document has the values of this one; none where only a newer version of the room declares it. */
+  async #fieldsTaken({ id, after }: Staged): Promise<readonly string[]> {
     for (const { fields, unique } of this.#indexes) {
-      const values = fields.map((field) => [fieldOf(field), lost.after?.[fieldOf(field)]] as const);
+      const values = fields.map((field) => [fieldOf(field), after?.[fieldOf(field)]] as const);
       if (!unique || values.some(([, value]) => value === undefined || value === null)) continue;
-      const holder = { ...Object.fromEntries(values), _id: { $ne: lost.id } };
-      if ((await this.#host.ask(() => this.#rows.countDocuments(holder, { limit: 1 }))) === 0) continue;
-      throw new Rejected("VALUE_TAKEN", `Another one has this ${fields.join(" and ")}`, 409, { id: lost.id, fields });
+      const holder = { ...Object.fromEntries(values), _id: { $ne: id } };
+      if (await this.#host.ask(() => this.#rows.findOne(holder, { projection: { _id: 1 } }))) return fields;
     }
+    return [];
   }
 
   /** Those of this process that lost the same document come again one after another. Resolves with how to let the next one go. */

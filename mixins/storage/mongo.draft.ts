@@ -34,10 +34,10 @@ export class Draft implements Documents {
     return [...this.#missing];
   }
 
-  /** Whether storing finds out all that is not known: what it took for not there, it is about to create. */
+  /** Whether storing finds out all that is not known: the one document that it took for not there is the one that it creates. */
   get guessed(): boolean {
-    for (const id of this.#missing) if (!this.#staged.get(id)?.after) return false;
-    return this.#staged.size > 0;
+    const [id] = this.#missing;
+    return this.#missing.size === 1 && this.#staged.size === 1 && this.#staged.get(id!)?.after !== undefined;
   }
 
   /** What is to be stored, in its order; nothing where documents are only held. */

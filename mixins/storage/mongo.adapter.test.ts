@@ -1,0 +1,20 @@
+import type { Service, ServiceBroker } from "moleculer";
+import { adapterContract } from "../../test/support/collection-adapter.contract.ts";
+import { onStandIn, settleInCluster } from "../../test/support/setting.ts";
+
+await settleInCluster();
+const { MongoAdapter } = await import("./mongo.adapter.ts");
+
+adapterContract({
+  async open(name, settings) {
+    const adapter = new MongoAdapter();
+    adapter.init({} as ServiceBroker, { name, settings, logger: console } as unknown as Service);
+    await adapter.connect();
+    return adapter;
+  },
+  async empty(adapter) {
+    await (adapter as InstanceType<typeof MongoAdapter>).collection.deleteMany({});
+  },
+  exact: !onStandIn(),
+  rounds: 50,
+});

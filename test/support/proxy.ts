@@ -1,0 +1,67 @@
+import { once } from "node:events";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
+
+/** Stands between a client and a server on this machine, and does to their connections what a bad network does. */
+export interface BadNetwork {
+  readonly port: number;
+  /** Breaks every connection; new ones are let through. */
+  cut(): void;
+  /** Breaks every connection and takes no new one, until `open`. */
+  close(): Promise<void>;
+  open(): Promise<void>;
+  /** Keeps back what the server says from now on: what is asked is done, and nobody hears of it. */
+  hold(): void;
+  /** Hands over what was kept back, to those who still listen. */
+  letGo(): void;
+  stop(): Promise<void>;
+}
+
+export const startProxy = async (target: number, host = "127.0.0.1"): Promise<BadNetwork> => {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let kept: [Socket, Buffer][] | undefined;
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: target, host, noDelay: true });
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    client.on("data", (chunk: Buffer) => upstream.write(chunk));
+    upstream.on("data", (chunk: Buffer) => (kept ? kept.push([client, chunk]) : client.write(chunk)));
+    for (const [one, other] of [pair, [upstream, client] as const]) {
+      one.on("error", () => {});
+      one.on("close", () => {
+        other.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  const listen = async (port: number) => {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const cut = () => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  };
+  const close = async () => {
+    if (!server.listening) return;
+    const closed = once(server, "close");
+    server.close();
+    cut();
+    await closed;
+  };
+  return {
+    port,
+    cut,
+    close,
+    open: () => listen(port),
+    hold() {
+      kept ??= [];
+    },
+    letGo() {
+      const waiting = kept ?? [];
+      kept = undefined;
+      for (const [client, chunk] of waiting) if (!client.destroyed) client.write(chunk);
+    },
+    stop: close,
+  };
+};
