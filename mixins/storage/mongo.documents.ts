@@ -206,12 +206,15 @@ export class MongoDocuments implements CollectionStore {
     return staged[stored.length];
   }
 
-  /** After an answer was lost: whether all was stored all the same. */
+  /** After an answer was lost: whether all was stored all the same. It asks for half a second, as long as it takes to connect anew. */
   async #hasAll(staged: readonly Staged[]): Promise<boolean> {
-    const found = await this.#load(
-      staged.map(({ id }) => id),
-      { "_write.id": 1, "_write.held": 1 },
-    ).catch(() => []);
+    const ids = staged.map(({ id }) => id);
+    let found: DocumentRow[] | undefined;
+    for (let tries = 0; !found && tries < 5; tries++) {
+      await delay(100);
+      found = await this.#load(ids, { "_write.id": 1, "_write.held": 1 }).catch(() => undefined);
+    }
+    if (!found) return false;
     const byId = new Map(found.map((row) => [row._id, row._write]));
     return staged.every(({ id, after, held }) => {
       const write = byId.get(id);

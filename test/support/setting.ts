@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { onPath } from "../servers/install.ts";
-import { startServer } from "../servers/start.ts";
+import { type Server, startServer } from "../servers/start.ts";
 
 let settled: "embedded" | "cluster" | undefined;
 
@@ -23,9 +23,10 @@ export const settle = (): "embedded" | "cluster" => {
 
 /**
  * This test's surroundings in a cluster, with databases of its own: on the MongoDB that `MONGO_URL` names, or on one
- * that is started here. Brokers made by hand have no transporter, so nobody needs to listen at its address.
+ * that is started here, which it answers with; `address` may put something between. Brokers made by hand have no
+ * transporter, so nobody needs to listen at its address.
  */
-export const settleInCluster = async (address: (url: string) => string | Promise<string> = (url) => url): Promise<void> => {
+export const settleInCluster = async (address: (url: string) => string | Promise<string> = (url) => url): Promise<Server | undefined> => {
   const given = process.env.MONGO_URL;
   const server = given ? undefined : await startServer("mongo");
   process.env.MONGO_URL = await address(given ?? server!.url);
@@ -34,4 +35,5 @@ export const settleInCluster = async (address: (url: string) => string | Promise
   delete process.env.REDIS_URL;
   settled = "cluster";
   after(() => server?.stop());
+  return server;
 };
