@@ -119,8 +119,10 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       visibility: "protected",
       params: { after: "string|max:64|convert|default:", limit: "number|integer|min:1|max:1000|convert|default:500" },
       returns: { commits: { type: "array", items: { type: "object" } }, next: "string|optional" },
-      handler(this: Collection, ctx: Call) {
-        return this.adapter.documents.record(ctx.params.after as string, ctx.params.limit as number);
+      async handler(this: Collection, ctx: Call) {
+        const after = ctx.params.after as string;
+        const { commits, next } = await this.adapter.documents.record(after, ctx.params.limit as number);
+        return next === after ? { commits } : { commits, next };
       },
     }),
   };

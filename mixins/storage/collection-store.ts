@@ -1,6 +1,7 @@
 import type { Service, ServiceBroker } from "moleculer";
 import type { Change, DocumentEvent } from "./document-log.ts";
-import type { RecordPage, Unpublished } from "./outbox.ts";
+import type { Part } from "./event-store.ts";
+import type { Outbox } from "./outbox.ts";
 import type { Document, Query } from "./query.ts";
 
 export type Stored = Document & { version: number };
@@ -98,11 +99,11 @@ export interface CollectionStore extends Documents {
   /** The next documents in an order that was declared, else it throws `QUERY_REFUSED`. It may answer with fewer than `limit`, and go on. */
   page(paging: Paging): Page | Promise<Page>;
   /** Every document once, as it is now or as a tombstone, after a place in the record (`""`: from the beginning). */
-  record(after: string, limit: number): Promise<RecordPage<DocumentEvent>>;
+  record(after: string, limit: number): Promise<Part<DocumentEvent>>;
   /** Where stamps are cheap. */
   readonly stamps?: Stamps;
   /** Where what is stored still has to be published. */
-  readonly outbox?: Unpublished<DocumentEvent>;
+  readonly outbox?: Outbox;
 }
 
 /** moleculer-db's adapter, as far as our rooms use it. */

@@ -1,8 +1,8 @@
 import type { Service, ServiceBroker } from "moleculer";
 import { adapterContract } from "../../test/support/collection-adapter.contract.ts";
-import { onStandIn, settleInCluster } from "../../test/support/setting.ts";
+import { onStandIn, settleOnMongo } from "../../test/support/setting.ts";
 
-await settleInCluster();
+await settleOnMongo();
 const { MongoAdapter } = await import("./mongo.adapter.ts");
 
 adapterContract({

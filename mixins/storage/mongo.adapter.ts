@@ -6,6 +6,7 @@ import { type AdapterSettings, type Update, Writes, withId } from "./collection.
 import type { CollectionAdapter, Find, Stored } from "./collection-store.ts";
 import { MongoDocuments } from "./mongo.documents.ts";
 import { MongoHost, rows } from "./mongo.host.ts";
+import { DOCUMENTS } from "./mongo.record.ts";
 import type { Query } from "./query.ts";
 
 type Filters = Omit<Find, "sort"> & { sort?: string | readonly string[]; search?: string };
@@ -45,7 +46,7 @@ export class MongoAdapter extends Base implements CollectionAdapter {
     this.#host = MongoHost.open();
     this.client = this.#host.client;
     this.db = this.#host.room(this.service.name);
-    this.collection = rows(this.db, "documents") as unknown as Collection<never>;
+    this.collection = rows(this.db, DOCUMENTS) as unknown as Collection<never>;
     this.documents = new MongoDocuments(this.#host, this.db);
     this.#writes = new Writes(this.documents, this.service);
     await this.documents.declare((this.service.settings as AdapterSettings).indexes ?? [], (error) =>

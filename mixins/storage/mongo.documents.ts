@@ -3,13 +3,13 @@ import { type AnyBulkWriteOperation, type Collection, type Db, MongoBulkWriteErr
 import { Conflict, Rejected, Unavailable } from "../core/errors.ts";
 import type { CollectionStore, Find, IndexDeclaration, Looked, Page, Paging, RequestKey, Stored } from "./collection-store.ts";
 import type { Change, DocumentEvent } from "./document-log.ts";
+import type { Part } from "./event-store.ts";
 import { Draft, type Staged } from "./mongo.draft.ts";
 import { isDuplicate, type MongoHost, rows } from "./mongo.host.ts";
 import { recalled } from "./mongo.keys.ts";
 import { all, beyond, fieldOf, parsePlaces, placesOf, sortOf, toMongo } from "./mongo.query.ts";
-import { MongoRecord, sweep, WITHOUT_KEYS } from "./mongo.record.ts";
+import { DOCUMENTS, MongoRecord, sweep, WITHOUT_KEYS } from "./mongo.record.ts";
 import { type DocumentRow, documentOf } from "./mongo.rows.ts";
-import type { RecordPage } from "./outbox.ts";
 import { type Index, parseSort, planOf } from "./query.plan.ts";
 import { type Document, parse, type Query } from "./query.ts";
 
@@ -41,7 +41,7 @@ export class MongoDocuments implements CollectionStore {
 
   constructor(host: MongoHost, db: Db) {
     this.#host = host;
-    this.#rows = rows<DocumentRow>(db, "documents");
+    this.#rows = rows<DocumentRow>(db, DOCUMENTS);
     this.outbox = new MongoRecord(host, this.#rows);
   }
 
@@ -151,7 +151,7 @@ export class MongoDocuments implements CollectionStore {
     return { documents, next: { key: JSON.stringify(places.at(-1)), id: documents.at(-1)!._id } };
   }
 
-  record(after: string, limit: number): Promise<RecordPage<DocumentEvent>> {
+  record(after: string, limit: number): Promise<Part<DocumentEvent>> {
     return this.outbox.record(after, limit);
   }
 

@@ -13,8 +13,7 @@ import type {
 } from "./collection-store.ts";
 import type { Change, DocumentEvent, DocumentLog } from "./document-log.ts";
 import { shown } from "./document-log.ts";
-import type { Logged } from "./event-store.ts";
-import type { RecordPage } from "./outbox.ts";
+import type { Logged, Part } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
 import { compareText, sortKey } from "./query.values.ts";
@@ -182,9 +181,9 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     return this.#log.all(after, limit).map(toCommit);
   }
 
-  async record(after: string, limit: number): Promise<RecordPage<DocumentEvent>> {
-    const commits = this.#log.all(Number(after), limit).map(toCommit);
-    return commits.length < limit ? { commits } : { commits, next: String(commits.at(-1)!.position) };
+  async record(after: string, limit: number): Promise<Part<DocumentEvent>> {
+    const commits = await this.log(Number(after), limit);
+    return { commits, next: commits.length > 0 ? String(commits.at(-1)!.position) : after };
   }
 
   async read(stream: string, version: number): Promise<Logged<DocumentEvent>[]> {

@@ -1,4 +1,4 @@
-import { settleInCluster } from "../../test/support/setting.ts";
+import { settleOnMongo } from "../../test/support/setting.ts";
 
-await settleInCluster();
+await settleOnMongo();
 await import("./products.service.test.ts"); // the same room, the same tests

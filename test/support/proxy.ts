@@ -9,8 +9,8 @@ export interface BadNetwork {
   /** Breaks every connection and takes no new one, until `open`. */
   close(): Promise<void>;
   open(): Promise<void>;
-  /** Keeps back what the server says from now on: what is asked is done, and nobody hears of it. */
-  hold(): void;
+  /** Keeps back what the server says, from now on or from when a client says `after`: what is asked is done, and nobody hears of it. */
+  hold(after?: string): void;
   /** Hands over what was kept back, to those who still listen. */
   letGo(): void;
   stop(): Promise<void>;
@@ -19,11 +19,15 @@ export interface BadNetwork {
 export const startProxy = async (target: number, host = "127.0.0.1"): Promise<BadNetwork> => {
   const pairs = new Set<readonly [Socket, Socket]>();
   let kept: [Socket, Buffer][] | undefined;
+  let cue: string | undefined;
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: target, host, noDelay: true });
     const pair = [client, upstream] as const;
     pairs.add(pair);
-    client.on("data", (chunk: Buffer) => upstream.write(chunk));
+    client.on("data", (chunk: Buffer) => {
+      if (cue !== undefined && chunk.includes(cue)) kept ??= [];
+      upstream.write(chunk);
+    });
     upstream.on("data", (chunk: Buffer) => (kept ? kept.push([client, chunk]) : client.write(chunk)));
     for (const [one, other] of [pair, [upstream, client] as const]) {
       one.on("error", () => {});
@@ -54,10 +58,12 @@ export const startProxy = async (target: number, host = "127.0.0.1"): Promise<Ba
     cut,
     close,
     open: () => listen(port),
-    hold() {
-      kept ??= [];
+    hold(after) {
+      cue = after;
+      if (after === undefined) kept ??= [];
     },
     letGo() {
+      cue = undefined;
       const waiting = kept ?? [];
       kept = undefined;
       for (const [client, chunk] of waiting) if (!client.destroyed) client.write(chunk);

@@ -1,39 +1,27 @@
-import { randomBytes } from "node:crypto";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
 import { onPath } from "../servers/install.ts";
-import { type Server, startServer } from "../servers/start.ts";
-
-let settled: "embedded" | "cluster" | undefined;
+import type { Server } from "../servers/start.ts";
+import { useServers } from "./cluster.ts";
 
 /** Whether it is no `mongod` that is started here: the stand-in differs from it in a few things. */
 export const onStandIn = (): boolean => onPath("mongod") === undefined;
 
-/** This test's surroundings in the setting that its file has chosen; embedded where none has. Before anything reads the configuration. */
+/**
+ * For tests of what is the same in both settings, before anything reads the configuration: a folder of the test's own.
+ * They run in the setting of their surroundings, which a file that imports them may have made (`settleOnMongo`).
+ */
 export const settle = (): "embedded" | "cluster" => {
-  if (settled) return settled;
-  for (const name of ["TRANSPORTER", "MONGO_URL", "REDIS_URL"]) delete process.env[name];
   process.env.DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-test-"));
   after(() => rmSync(process.env.DATA_DIR!, { recursive: true, force: true }));
-  settled = "embedded";
-  return settled;
+  return process.env.MONGO_URL ? "cluster" : "embedded";
 };
 
-/**
- * This test's surroundings in a cluster, with databases of its own: on the MongoDB that `MONGO_URL` names, or on one
- * that is started here, which it answers with; `address` may put something between. Brokers made by hand have no
- * transporter, so nobody needs to listen at its address.
- */
-export const settleInCluster = async (address: (url: string) => string | Promise<string> = (url) => url): Promise<Server | undefined> => {
-  const given = process.env.MONGO_URL;
-  const server = given ? undefined : await startServer("mongo");
-  process.env.MONGO_URL = await address(given ?? server!.url);
-  process.env.TRANSPORTER ??= "nats://127.0.0.1:1";
-  process.env.NAMESPACE = `t${randomBytes(6).toString("hex")}`;
-  delete process.env.REDIS_URL;
-  settled = "cluster";
-  after(() => server?.stop());
-  return server;
+/** A MongoDB for what this process reads as its configuration; `address` may put something between. Answers with the server where it is ours. */
+export const settleOnMongo = async (address: (url: string) => string | Promise<string> = (url) => url): Promise<Server | undefined> => {
+  const { mongo } = await useServers("mongo");
+  process.env.MONGO_URL = await address(process.env.MONGO_URL!);
+  return mongo;
 };
