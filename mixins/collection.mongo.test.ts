@@ -133,6 +133,13 @@ test("a key that another request used is refused on the documents that it wrote;
   }
 });
 
+test("a cursor that somebody made up asks for nothing but a place", async () => {
+  for (const key of ['[[{"$gt":0}]]', '[[{"a":{"$where":"1"}}]]', "[[1],[2]]", "[[[1]]]", "[1]", "{}", "3bff"]) {
+    const after = Buffer.from(JSON.stringify(["stars", key, "n1"])).toString("base64url");
+    await assert.rejects(call("list", { after, sort: "stars" }), { type: "CURSOR_INVALID", code: 400 }, key);
+  }
+});
+
 test("what was stored is told to the outbox, and stays marked until just that was published", async () => {
   const told: string[] = [];
   outbox().onCommitted = (commits) => told.push(...commits.map(({ stream, version }) => `${stream}@${version}`));
