@@ -105,7 +105,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     saveMany: define({
-      description: `Creates and changes ${noun}s by their ids, all or none`,
+      description: `Creates and changes ${noun}s by their ids: all are checked before any is stored`,
       visibility: "public",
       /** `onlyNew`: what is there already stays as it is. */
       params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
@@ -177,7 +177,7 @@ const readPage = ({ adapter }: Collection, options: CollectionOptions, params: F
 };
 
 /**
- * Each as a creation or a change, all or none. What was removed, or takes no changes, stays as it is: an import does not
+ * Each as a creation or a change, none where one is refused. What was removed, or takes no changes, stays as it is: an import does not
  * undo what people did; with `onlyNew` whatever is there stays. A thousand take some 30 ms of the process's time.
  */
 const saveMany = (room: Collection, { idFrom, closed }: CollectionOptions, ctx: Call) => {

@@ -200,7 +200,7 @@ test("while the server is away calls fail at once, and afterwards all goes on by
   ] as const) {
     await assert.rejects(call(action, params), { type: "STORE_UNAVAILABLE", code: 503 });
   }
-  assert.ok(performance.now() - start < 1_000, `${performance.now() - start} ms`);
+  assert.ok(performance.now() - start < 200, `${performance.now() - start} ms`);
   await network.open();
   assert.deepEqual(await again(() => call("get", { id: made.id })), made);
 });

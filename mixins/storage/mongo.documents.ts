@@ -193,12 +193,13 @@ export class MongoDocuments implements CollectionStore {
   async #store(staged: readonly Staged[]): Promise<Staged | undefined> {
     if (staged.length === 0) return undefined;
     let stored = staged;
+    const sent = this.#host.up;
     try {
       await this.#host.ask(() => this.#rows.bulkWrite(staged.map(guarded), { ordered: true }));
     } catch (error) {
       const refused = refusedAt(error);
       if (refused !== undefined) stored = staged.slice(0, refused);
-      else if (!(error instanceof Unavailable) || !(await this.#hasAll(staged))) throw error;
+      else if (!sent || !(error instanceof Unavailable) || !(await this.#hasAll(staged))) throw error;
     }
     const written = stored.flatMap(({ after }) => after ?? []);
     this.outbox.tell(written);
@@ -265,9 +266,10 @@ const keyOf = (fields: readonly string[]): Record<string, 1> => Object.fromEntri
  * The document as it was seen, or none: where another one stands there, the upsert that follows is refused, as an `_id`
  * is there once, and with it all that is behind.
  */
-const guarded = ({ id, before, after, held }: Staged): AnyBulkWriteOperation<DocumentRow> => {
+const guarded = ({ id, before, after, held, keys }: Staged): AnyBulkWriteOperation<DocumentRow> => {
   const filter = { _id: id, version: before?.version ?? 0, "_write.held": before?._write.held ?? null };
-  if (!after) return { updateOne: { filter, update: { $set: { "_write.held": held! } }, upsert: true } };
+  if (!after)
+    return { updateOne: { filter, update: { $set: { "_write.held": held!, ...(keys && { "_write.keys": keys }) } }, upsert: true } };
   const { _id, ...replacement } = after;
   return { replaceOne: { filter, replacement: replacement as DocumentRow, upsert: true } };
 };

@@ -2,15 +2,19 @@ import { randomUUIDv7 } from "node:crypto";
 import type { Documents, Looked, RequestKey, Stored } from "./collection-store.ts";
 import type { Change } from "./document-log.ts";
 import { remembering } from "./mongo.keys.ts";
-import { type DocumentRow, documentOf, lookedOf, storable } from "./mongo.rows.ts";
+import { type Answered, type DocumentRow, documentOf, lookedOf, storable } from "./mongo.rows.ts";
 import type { Document } from "./query.ts";
 
-/** One document of a write: how it was, and what is to stand there instead; `held` where it only must still be as it was. */
+/**
+ * One document of a write: how it was, and what is to stand there instead; or `held`, where it only must still be as it
+ * was, and may get a caller's key: whoever has looked at it before must look again.
+ */
 export interface Staged {
   readonly id: string;
   readonly before?: DocumentRow;
   readonly after?: DocumentRow;
   readonly held?: string;
+  readonly keys?: readonly Answered[];
 }
 
 /**
@@ -43,7 +47,7 @@ export class Draft implements Documents {
   /** What is to be stored, in its order; nothing where documents are only held. */
   get staged(): Staged[] {
     const all = [...this.#staged.values()];
-    return all.some(({ after }) => after) ? all : [];
+    return all.some(({ after, keys }) => after || keys) ? all : [];
   }
 
   /** The rows that the last run looked at, as they were. */
@@ -102,10 +106,18 @@ export class Draft implements Documents {
     this.#staged.set(id, { id, before: this.#known.get(id), held: randomUUIDv7() });
   }
 
-  /** Puts a key and its answer into the last document that is to be stored. */
+  /** Puts a key and its answer into the last document that is to be stored; where nothing changes, into the last that was looked at. */
   remember(key: RequestKey, answer: unknown, now: number): void {
-    const last = this.staged.findLast(({ after }) => after);
-    if (last) this.#staged.set(last.id, { ...last, after: remembering(last.after!, key, answer, now) });
+    const last = [...this.#staged.values()].findLast(({ after }) => after);
+    if (last) {
+      this.#staged.set(last.id, { ...last, after: remembering(last.after!, key, answer, now) });
+      return;
+    }
+    const before = [...this.rows()].at(-1);
+    if (!before) return;
+    this.hold(before._id);
+    const { keys } = remembering(before, key, answer, now)._write;
+    this.#staged.set(before._id, { ...this.#staged.get(before._id)!, keys });
   }
 
   /** What comes after a document's last change did not happen before it. */

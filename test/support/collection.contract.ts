@@ -113,6 +113,16 @@ export const collectionContract = (notes: ServiceSchema): Call => {
     assert.equal((await call("update", { id: "later", title: "T" }, refused)).title, "T");
   });
 
+  test("what changed nothing under its key changes nothing later either", async () => {
+    const meta = { user: { id: "u1", roles: [] }, idempotencyKey: "nothing" };
+    const made = await call("create", { id: "still", title: "Still" });
+    assert.deepEqual(await call("update", { id: "still", title: "Still" }, meta), made);
+    const later = await call("update", { id: "still", title: "Moved" });
+    assert.deepEqual(await call("update", { id: "still", title: "Still" }, meta), made);
+    assert.deepEqual(await call("get", { id: "still" }), later);
+    await assert.rejects(call("update", { id: "still", title: "Other" }, meta), { type: "KEY_REUSED" });
+  });
+
   test("pages show each note once, in order, whatever is written between them", async () => {
     const titles = fc.array(
       fc.constantFrom("a", "A", "b", "ab", "é", "", "z").map((t) => `p${t}`),
