@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after } from "node:test";
-import { onPath } from "../servers/install.ts";
+import { onPath } from "../servers/recipe.ts";
 import type { Server } from "../servers/start.ts";
 import { useServers } from "./cluster.ts";
 
