@@ -53,8 +53,10 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       returns: document,
       handler(this: Collection, ctx: Call) {
         const id = ctx.params.id as string;
-        const found = this.look(id) ?? shown(this.demand(id));
-        return options.resolve?.(found, (other) => this.look(other)) ?? found;
+        return this.adapter.documents.consult(() => {
+          const found = this.look(id) ?? shown(this.demand(id));
+          return options.resolve?.(found, (other) => this.look(other)) ?? found;
+        });
       },
     }),
     update: define({
@@ -94,14 +96,16 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
       returns: { items: { type: "array", items: { type: "object", props: document } }, next: { type: "string", optional: true } },
       handler(this: Collection, ctx: Call) {
-        const { documents } = this.adapter;
         const { seen, ...params } = ctx.params;
-        checkSeen(this, seen as string | undefined);
-        return this.cached(`list:${JSON.stringify(params)}`, documents.last(), () => readPage(this, options, params));
+        return after(checkSeen(this, seen as string | undefined), () => {
+          const { stamps } = this.adapter.documents;
+          const read = () => readPage(this, options, params);
+          return stamps ? this.cached(`list:${JSON.stringify(params)}`, stamps.last(), read) : read();
+        });
       },
     }),
     saveMany: define({
-      description: `Creates and changes ${noun}s by their ids, all or none`,
+      description: `Creates and changes ${noun}s by their ids: all are checked before any is stored`,
       visibility: "public",
       /** `onlyNew`: what is there already stays as it is. */
       params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
@@ -111,14 +115,14 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       },
     }),
     commits: define({
-      description: `What happened to the ${noun}s, each as it is now, after a position of the log`,
+      description: `What happened to the ${noun}s, each as it is now, after a place in the record`,
       visibility: "protected",
-      params: { after: "number|integer|min:0|convert|default:0", limit: "number|integer|min:1|max:1000|convert|default:500" },
-      returns: { commits: { type: "array", items: { type: "object" } }, end: count },
+      params: { after: "string|max:64|convert|default:", limit: "number|integer|min:1|max:1000|convert|default:500" },
+      returns: { commits: { type: "array", items: { type: "object" } }, next: "string|optional" },
       async handler(this: Collection, ctx: Call) {
-        const { documents } = this.adapter;
-        const commits = await documents.log(ctx.params.after as number, ctx.params.limit as number);
-        return { commits, end: documents.last() };
+        const after = ctx.params.after as string;
+        const { commits, next } = await this.adapter.documents.record(after, ctx.params.limit as number);
+        return next === after ? { commits } : { commits, next };
       },
     }),
   };
@@ -141,18 +145,24 @@ const define = (declared: Declared): ActionSchema => ({
   handler: declared.handler as unknown as ActionSchema["handler"],
 });
 
-/** Embedded, a list shows all that is in the file: what it lacks nobody acknowledged. */
-const checkSeen = ({ adapter }: Collection, seen: string | undefined) => {
+/** Once `value` is there, at once where it is: on SQLite a list is answered in the same turn. */
+const after = <T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<Awaited<U>> =>
+  value instanceof Promise ? (value.then(next) as Promise<Awaited<U>>) : next(value);
+
+/** A list shows all that is stored: what it lacks nobody acknowledged. */
+const checkSeen = ({ adapter }: Collection, seen: string | undefined): void | Promise<void> => {
   if (!seen) return;
   const [id, version] = seen.split("@") as [string, string];
-  if ((adapter.documents.look(id)?.document.version ?? 0) >= Number(version)) return;
-  throw new Unavailable("VIEW_BEHIND", `The list has not seen ${seen}`, { seen });
+  return adapter.documents.consult(() => {
+    if ((adapter.documents.look(id)?.document.version ?? 0) >= Number(version)) return;
+    throw new Unavailable("VIEW_BEHIND", `The list has not seen ${seen}`, { seen });
+  });
 };
 
 const readPage = ({ adapter }: Collection, options: CollectionOptions, params: Fields) => {
   const {
     limit,
-    after,
+    after: from,
     sort = options.sorts[0],
     search,
     ...rest
@@ -162,12 +172,12 @@ const readPage = ({ adapter }: Collection, options: CollectionOptions, params: F
   for (const name of options.filters ?? []) if (name in rest) query[name] = (rest as Fields)[name];
   if (search && folded) query[folded] = { $prefix: fold(search) };
   const order = options.folded === sort.replace("-", "") ? sort.replace(options.folded, folded!) : sort;
-  const page = adapter.documents.page({ query, sort: [order], limit, after: after ? decodeCursor(after, sort) : undefined });
-  return { items: page.documents.map(shown), ...(page.next && { next: encodeCursor(page.next, sort) }) };
+  const found = adapter.documents.page({ query, sort: [order], limit, after: from ? decodeCursor(from, sort) : undefined });
+  return after(found, ({ documents, next }) => ({ items: documents.map(shown), ...(next && { next: encodeCursor(next, sort) }) }));
 };
 
 /**
- * Each as a creation or a change, all or none. What was removed, or takes no changes, stays as it is: an import does not
+ * Each as a creation or a change, none where one is refused. What was removed, or takes no changes, stays as it is: an import does not
  * undo what people did; with `onlyNew` whatever is there stays. A thousand take some 30 ms of the process's time.
  */
 const saveMany = (room: Collection, { idFrom, closed }: CollectionOptions, ctx: Call) => {

@@ -3,15 +3,19 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { createInterface } from "node:readline";
-import { after, afterEach, beforeEach, test } from "node:test";
+import { afterEach, beforeEach, test } from "node:test";
+import { MongoClient } from "mongodb";
+import { settle } from "../test/support/setting.ts";
 import type { Answer } from "./collection.child.ts";
+import type { DocumentRow } from "./storage/mongo.rows.ts";
 
 let dir: string;
 let children: ChildProcess[] = [];
-const ours = mkdtempSync(join(tmpdir(), "banyan-crash-"));
-process.env.DATA_DIR = ours;
+const setting = settle();
+const ours = process.env.DATA_DIR!;
+process.env.NAMESPACE = basename(ours); // in a cluster, what a folder is to one host
 const { startNotes } = await import("./collection.child.ts");
 const { SqliteFile } = await import("./storage/sqlite.file.ts");
 const { SqliteDocuments } = await import("./storage/sqlite.documents.ts");
@@ -19,7 +23,6 @@ const { SqliteDocuments } = await import("./storage/sqlite.documents.ts");
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), "banyan-crash-"));
 });
-after(() => rmSync(ours, { recursive: true }));
 afterEach(() => {
   for (const child of children) child.kill("SIGKILL");
   children = [];
@@ -29,7 +32,7 @@ afterEach(() => {
 /** A process that is ready to write notes, and what it says that it was answered. */
 const start = async (from: number, to: number, atOnce: number, on = dir) => {
   const child = spawn(process.execPath, [join(import.meta.dirname, "collection.child.ts"), `${from}`, `${to}`, `${atOnce}`], {
-    env: { ...process.env, DATA_DIR: on },
+    env: { ...process.env, DATA_DIR: on, NAMESPACE: basename(on) },
     stdio: ["pipe", "pipe", "inherit"],
   });
   children.push(child);
@@ -109,8 +112,17 @@ test("what another process was acknowledged is read here at once, also by who ha
   await broker.stop();
 });
 
+interface Stored {
+  id: string;
+  version: number;
+  title: string;
+  stars: number;
+}
+
 /** What a process that starts now finds. */
-const stored = async () => {
+const stored = (): Promise<Stored[]> => (setting === "cluster" ? storedOnMongo() : storedInFile());
+
+const storedInFile = async () => {
   const documents = new SqliteDocuments(SqliteFile.open("notes", dir));
   const commits = await documents.log(0, 10_000);
   await documents.close();
@@ -118,5 +130,13 @@ const stored = async () => {
     commits.map(({ position }) => position),
     commits.map(({ position }) => position).toSorted((a, b) => a - b),
   );
-  return commits.map(({ events }) => events[0]!.document as unknown as { id: string; version: number; title: string; stars: number });
+  return commits.map(({ events }) => events[0]!.document as unknown as Stored);
+};
+
+const storedOnMongo = async () => {
+  const client = new MongoClient(process.env.MONGO_URL!);
+  const documents = client.db(`${basename(dir)}_notes`).collection<DocumentRow & Stored>("documents");
+  const rows = await documents.find({}, { projection: { _write: 0 } }).toArray();
+  await client.close();
+  return rows.map(({ _id, ...row }) => ({ ...row, id: _id }));
 };

@@ -9,11 +9,11 @@ import type { Meta } from "./core/context.ts";
 import { Rejected } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
 import { type Idempotency, idempotency } from "./idempotency.mixin.ts";
+import { refuseTaken } from "./storage/collection.writes.ts";
+import type { CollectionAdapter, IndexDeclaration, Stored } from "./storage/collection-store.ts";
 import { type Change, type Shown, shown } from "./storage/document-log.ts";
+import { openCollectionAdapter } from "./storage/open.ts";
 import type { Document, Query } from "./storage/query.ts";
-import { refuseTaken, SqliteAdapter } from "./storage/sqlite.adapter.ts";
-import type { Stored } from "./storage/sqlite.documents.ts";
-import type { IndexDeclaration } from "./storage/sqlite.indexes.ts";
 
 export type Call = Context<Record<string, unknown>, Meta>;
 export type Fields = Record<string, unknown>;
@@ -54,8 +54,8 @@ export interface CollectionOptions {
 
 /** What the mixin gives a service; its handlers take it as `this`. */
 export interface Collection extends Idempotency, Cached {
-  adapter: SqliteAdapter;
-  /** Documents as others see them, frozen; undefined where there is none. */
+  adapter: CollectionAdapter;
+  /** Inside a write or a `consult`: a document as others see it, not to be changed; undefined where there is none. */
   look(id: string): Shown | undefined;
   /** Inside a write: the document, to be changed. Throws where there is none (404), where it was removed (410), and where the version is not the one given (412). */
   demand(id: string, version?: number): Stored;
@@ -74,17 +74,17 @@ export interface Collection extends Idempotency, Cached {
 const bare = {
   ...DbService,
   actions: {},
-  created(this: Service & { adapter: SqliteAdapter }) {
-    this.adapter = new SqliteAdapter();
+  created(this: Service & { adapter: CollectionAdapter }) {
+    this.adapter = openCollectionAdapter();
     this.adapter.init(this.broker, this);
   },
-  started(this: { adapter: SqliteAdapter }) {
+  started(this: { adapter: CollectionAdapter }) {
     return this.adapter.connect();
   },
 } as unknown as ServiceSchema;
 
 /**
- * A room of documents: moleculer-db on the room's own file, with actions that are safe to publish. Every write raises the
+ * A room of documents: moleculer-db on the room's own store, with actions that are safe to publish. Every write raises the
  * document's version, is checked against the same rules as a creation, and carries its event; `Idempotency-Key` and
  * `If-Match` hold for all of them. What is removed cannot come back for 90 days. Lists go by declared orders and
  * filters, never by a query of the client's.
@@ -101,13 +101,13 @@ export const collection = (options: CollectionOptions): ServiceSchema => {
     methods: {
       look(this: Collection, id: string): Shown | undefined {
         const { documents } = this.adapter;
-        const position = documents.position(id);
-        if (position === 0) return undefined;
-        const found = this.cached(`document:${id}`, position, () => {
+        const load = () => {
           const document = documents.get(id);
           return { document: document && shown(document) };
-        });
-        return found.document;
+        };
+        if (!documents.stamps) return load().document;
+        const position = documents.stamps.position(id);
+        return position === 0 ? undefined : this.cached(`document:${id}`, position, load).document;
       },
 
       demand(this: Collection, id: string, wanted?: number): Stored {

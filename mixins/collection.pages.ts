@@ -1,5 +1,5 @@
 import { Rejected } from "./core/errors.ts";
-import type { Cursor } from "./storage/sqlite.documents.ts";
+import type { Cursor } from "./storage/collection-store.ts";
 
 /** What every list takes. */
 export const pageParams = (sorts: readonly string[]) => ({

@@ -1,3 +1,4 @@
+import { MongoAdapter } from "./mongo.adapter.ts";
 import { MongoCursorStore } from "./mongo.cursor-store.ts";
 import { MongoEventStore } from "./mongo.event-store.ts";
 import { MongoLeaseStore } from "./mongo.lease-store.ts";
@@ -12,4 +13,5 @@ export const drivers: Drivers = {
   openSagaStore: (room) => new MongoSagaStore(room),
   openCursorStore: (room) => new MongoCursorStore(room),
   openViewFile: (room) => new MongoViewFile(room),
+  openCollectionAdapter: () => new MongoAdapter(),
 };

@@ -1,26 +1,24 @@
-import { randomUUIDv7 } from "node:crypto";
 import type { Service, ServiceBroker } from "moleculer";
 import { Rejected } from "../core/errors.ts";
-import type { Change } from "./document-log.ts";
-import type { Document, Query } from "./query.ts";
-import { type Find, SqliteDocuments, type Stored } from "./sqlite.documents.ts";
+import { type AdapterSettings, type Update, Writes, withId } from "./collection.writes.ts";
+import type { CollectionAdapter, Find, Stored } from "./collection-store.ts";
+import type { Query } from "./query.ts";
+import { SqliteDocuments } from "./sqlite.documents.ts";
 import { SqliteFile } from "./sqlite.file.ts";
-import type { IndexDeclaration } from "./sqlite.indexes.ts";
 
 /** What moleculer-db hands to an adapter; texts come from callers of its own actions. */
 type Filters = Omit<Find, "sort"> & { sort?: string | readonly string[]; search?: string };
-type Settings = { indexes?: readonly IndexDeclaration[]; entity?: string };
-type Update = { $set?: Record<string, unknown>; $unset?: Record<string, unknown> };
 
 /**
  * moleculer-db's adapter on the room's SQLite file. The room's settings may have `indexes` and `entity`, the word that
  * names its events (`CustomerSaved`). Queries as in `query.ts`; `search` is refused, an index and `$prefix` do it.
  * Every write is durable when it resolves, raises the document's version and stands in the log.
  */
-export class SqliteAdapter {
+export class SqliteAdapter implements CollectionAdapter {
   file!: SqliteFile;
   documents!: SqliteDocuments;
   #service!: Service;
+  #writes!: Writes;
   #open = false;
 
   init(_broker: ServiceBroker, service: Service): void {
@@ -32,7 +30,8 @@ export class SqliteAdapter {
     this.file = SqliteFile.open(this.#service.name);
     this.#open = true;
     this.documents = new SqliteDocuments(this.file);
-    await this.documents.declare((this.#service.settings as Settings).indexes ?? []);
+    this.#writes = new Writes(this.documents, this.#service);
+    await this.documents.declare((this.#service.settings as AdapterSettings).indexes ?? []);
   }
 
   async disconnect(): Promise<void> {
@@ -65,33 +64,32 @@ export class SqliteAdapter {
   }
 
   insert(entity: Record<string, unknown>): Promise<Stored> {
-    return this.file.write(() => this.#insert(entity));
+    const document = withId(entity);
+    return this.documents.write(() => this.#writes.insert(document));
   }
 
   /** All or none. */
   insertMany(entities: readonly Record<string, unknown>[]): Promise<Stored[]> {
-    return this.file.write(() => entities.map((entity) => this.#insert(entity)));
+    const documents = entities.map(withId);
+    return this.documents.write(() => documents.map((document) => this.#writes.insert(document)));
   }
 
   /** Answers how many matched; all are changed or none. */
   updateMany(query: Query, update: Update): Promise<number> {
-    return this.file.write(() => this.documents.find({ query }).map((found) => this.#update(found, update)).length);
+    return this.documents.write(() => this.documents.find({ query }).map(({ _id }) => this.#writes.update(_id, update)).length);
   }
 
   updateById(id: string, update: Update): Promise<Stored | undefined> {
-    return this.file.write(() => {
-      const found = this.documents.get(id);
-      return found && this.#update(found, update);
-    });
+    return this.documents.write(() => this.#writes.update(id, update));
   }
 
   /** Answers how many were removed; all that match are removed or none. */
   removeMany(query: Query): Promise<number> {
-    return this.file.write(() => this.documents.find({ query }).map(({ _id }) => this.#remove(_id)).length);
+    return this.documents.write(() => this.documents.find({ query }).map(({ _id }) => this.#writes.remove(_id)).length);
   }
 
   removeById(id: string): Promise<Stored | undefined> {
-    return this.file.write(() => this.#remove(id));
+    return this.documents.write(() => this.#writes.remove(id));
   }
 
   clear(): Promise<number> {
@@ -113,44 +111,4 @@ export class SqliteAdapter {
     const { _id, ...rest } = entity;
     return { [idField]: _id, ...rest };
   }
-
-  #insert(entity: Record<string, unknown>): Stored {
-    const document: Document = { ...entity, _id: (entity._id as string | undefined) ?? randomUUIDv7() };
-    refuseTaken(this.documents, document._id);
-    return this.documents.put(document, this.#change("Saved"));
-  }
-
-  #update(found: Stored, update: Update): Stored {
-    const { $set = {}, $unset = {}, ...unknown } = update;
-    const names = [...Object.keys($set), ...Object.keys($unset)];
-    const broken = [...Object.keys(unknown), ...names.filter((name) => /[.$]/.test(name) || name === "_id" || name === "__proto__")];
-    if (broken.length > 0) throw new Rejected("QUERY_REFUSED", `An update cannot use ${broken.join(", ")}`, 400);
-    const document = { ...found, ...$set };
-    for (const name of Object.keys($unset)) delete (document as Record<string, unknown>)[name];
-    return this.documents.put(document, this.#change("Saved"));
-  }
-
-  /** Answers with the document as it was. */
-  #remove(id: string): Stored | undefined {
-    const found = this.documents.get(id);
-    if (found) this.documents.remove(id, this.#change("Removed"));
-    return found;
-  }
-
-  #change(what: "Saved" | "Removed"): Change {
-    const at = Date.now();
-    return {
-      id: randomUUIDv7(),
-      type: `${(this.#service.settings as Settings).entity ?? "Document"}${what}`,
-      at,
-      occurredAt: at,
-    };
-  }
 }
-
-/** Inside a write: throws where the id stands for a document, or for one that was removed. */
-export const refuseTaken = (documents: SqliteDocuments, id: string): void => {
-  const before = documents.look(id);
-  if (before?.removed) throw new Rejected("DOCUMENT_REMOVED", "What had this id was removed", 410, { id });
-  if (before) throw new Rejected("DOCUMENT_EXISTS", "There is one with this id already", 409, { id });
-};

@@ -1,34 +1,25 @@
 import { Rejected } from "../core/errors.ts";
+import type {
+  CollectionStore,
+  Cursor,
+  Find,
+  IndexDeclaration,
+  Looked,
+  Page,
+  Paging,
+  RequestKey,
+  Stamps,
+  Stored,
+} from "./collection-store.ts";
 import type { Change, DocumentEvent, DocumentLog } from "./document-log.ts";
 import { shown } from "./document-log.ts";
-import type { Logged } from "./event-store.ts";
+import type { Logged, Part } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
 import { compareText, sortKey } from "./query.values.ts";
 import { SqliteFile } from "./sqlite.file.ts";
-import { type IndexDeclaration, SqliteIndexes } from "./sqlite.indexes.ts";
-
-export type Stored = Document & { version: number };
-
-export interface Find {
-  query?: Query;
-  /** `name`, `-name`; by id where nothing is said. */
-  sort?: readonly string[];
-  limit?: number;
-  offset?: number;
-}
-
-/** Where a page goes on: the key under which its last document stands in this order, and its id. */
-export interface Cursor {
-  key: string;
-  id: string;
-}
-
-export interface Page {
-  documents: Stored[];
-  /** Absent at the end. */
-  next?: Cursor;
-}
+import { SqliteIndexes } from "./sqlite.indexes.ts";
+import { SqliteKeys } from "./sqlite.keys.ts";
 
 const MAX_FOUND = 10_000; // documents in memory where a caller sets no limit, or the order is not an index's
 const MAX_VISITED = 2_000; // documents that a page looks at; it may come back short, and go on
@@ -39,7 +30,8 @@ const TOMBSTONES_FOR = 90 * 86_400_000; // milliseconds
  * raises. What is removed leaves a tombstone for 90 days at least, so that no delayed write brings it back and no
  * follower of the log misses it; each removal sweeps two that are older. `look`, `put` and `remove` belong inside one `SqliteFile.write`.
  */
-export class SqliteDocuments implements DocumentLog {
+export class SqliteDocuments implements CollectionStore, DocumentLog {
+  readonly stamps: Stamps = this;
   readonly #file: SqliteFile;
   readonly #indexes: SqliteIndexes;
   readonly #row;
@@ -51,6 +43,7 @@ export class SqliteDocuments implements DocumentLog {
   readonly #all;
   readonly #allDown;
   readonly #sweep;
+  #keys?: SqliteKeys;
 
   static open(room: string): SqliteDocuments {
     return new SqliteDocuments(SqliteFile.open(room));
@@ -86,8 +79,18 @@ export class SqliteDocuments implements DocumentLog {
     return this.#file.write(() => this.#indexes.declare(this.#file.db, indexes));
   }
 
-  /** The document, or its tombstone (`{ _id, version }`, `removed`). */
-  look(id: string): { document: Stored; removed: boolean; occurredAt: number } | undefined {
+  write<T>(work: () => T, key?: RequestKey): Promise<T> {
+    if (!key) return this.#file.write(work);
+    this.#keys ??= new SqliteKeys(this.#file);
+    const keys = this.#keys;
+    return this.#file.write(() => keys.once(key.once, key.digest, Date.now(), work));
+  }
+
+  consult<T>(work: () => T): T {
+    return work();
+  }
+
+  look(id: string): Looked | undefined {
     const row = this.#row.get(id);
     return row && { document: JSON.parse(row.body as string), removed: row.removed !== null, occurredAt: row.occurred as number };
   }
@@ -107,7 +110,6 @@ export class SqliteDocuments implements DocumentLog {
     return (this.#end.get()?.seq as number | undefined) ?? 0;
   }
 
-  /** Stores the document with its change, as its next version. The caller has decided that it may. */
   put(document: Document, change: Change): Stored {
     const before = this.look(document._id);
     const stored = { ...document, version: (before?.document.version ?? 0) + 1 };
@@ -116,7 +118,6 @@ export class SqliteDocuments implements DocumentLog {
     return stored;
   }
 
-  /** Leaves a tombstone, with the next version. Answers with it. */
   remove(id: string, change: Change): Stored | undefined {
     const before = this.look(id);
     if (!before || before.removed) return undefined;
@@ -127,7 +128,9 @@ export class SqliteDocuments implements DocumentLog {
     return tombstone;
   }
 
-  /** All that match, in order. Without a limit there may be 10,000 at most, else it throws `QUERY_TOO_WIDE`. */
+  /** Nothing else is written while this write runs. */
+  hold(): void {}
+
   find({ query = {}, sort, limit, offset = 0 }: Find = {}): Stored[] {
     const filter = parse(query);
     const order = parseSort(sort);
@@ -157,7 +160,7 @@ export class SqliteDocuments implements DocumentLog {
    * The next documents in an order that an index has, else it throws `QUERY_REFUSED`: a page never scans. It looks at
    * 2,000 documents at most, so where few of many match it may answer with fewer than `limit` and go on.
    */
-  page({ query = {}, sort, after, limit }: { query?: Query; sort?: readonly string[]; after?: Cursor; limit: number }): Page {
+  page({ query = {}, sort, after, limit }: Paging): Page {
     const filter = parse(query);
     const order = parseSort(sort);
     const plan = planFor(filter, order, this.#indexes.all());
@@ -176,6 +179,11 @@ export class SqliteDocuments implements DocumentLog {
 
   async log(after: number, limit: number): Promise<Logged<DocumentEvent>[]> {
     return this.#log.all(after, limit).map(toCommit);
+  }
+
+  async record(after: string, limit: number): Promise<Part<DocumentEvent>> {
+    const commits = await this.log(Number(after), limit);
+    return { commits, next: commits.length > 0 ? String(commits.at(-1)!.position) : after };
   }
 
   async read(stream: string, version: number): Promise<Logged<DocumentEvent>[]> {

@@ -1,15 +1,10 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Rejected } from "../core/errors.ts";
+import type { IndexDeclaration } from "./collection-store.ts";
 import type { Bounds, Index } from "./query.plan.ts";
 import type { Document } from "./query.ts";
 import { fieldKeys } from "./query.values.ts";
 import type { SqliteFile } from "./sqlite.file.ts";
-
-/** What a room declares; the order of the fields counts. `unique`: no two documents share it, where it is not missing. */
-export interface IndexDeclaration {
-  readonly fields: readonly string[];
-  readonly unique?: boolean;
-}
 
 export interface Candidate {
   readonly key: string;

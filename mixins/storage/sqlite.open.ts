@@ -1,4 +1,5 @@
 import type { Drivers } from "./open.ts";
+import { SqliteAdapter } from "./sqlite.adapter.ts";
 import { SqliteCursorStore } from "./sqlite.cursor-store.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
 import { SqliteLeaseStore } from "./sqlite.lease-store.ts";
@@ -12,4 +13,5 @@ export const drivers: Drivers = {
   openSagaStore: (room) => new SqliteSagaStore(room),
   openCursorStore: (room) => new SqliteCursorStore(room),
   openViewFile: (room) => new SqliteViewFile(room),
+  openCollectionAdapter: () => new SqliteAdapter(),
 };

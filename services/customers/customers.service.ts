@@ -41,6 +41,7 @@ export default {
           const double = this.demand(id, ctx.meta.ifVersion);
           const target = this.demand(standsFor(into, get));
           if (!mustMerge(id, target._id, get)) return shown(target);
+          documents.hold(target._id); // or two could be merged into each other at once
           const stands = this.change(call, target, united(target, double));
           this.change(call, double, { mergedInto: target._id });
           return stands;

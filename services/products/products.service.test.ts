@@ -1,21 +1,16 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ServiceBroker } from "moleculer";
+import { settle } from "../../test/support/setting.ts";
 
-process.env.DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-products-"));
+settle();
 const products = (await import("./products.service.ts")).default;
 type Product = import("./products.events.ts").Product;
 
 const broker = new ServiceBroker({ logger: false });
 broker.createService(products);
 before(() => broker.start());
-after(async () => {
-  await broker.stop();
-  rmSync(process.env.DATA_DIR!, { recursive: true });
-});
+after(() => broker.stop());
 const call = <T = Product>(action: string, params: object, meta: object = {}) =>
   broker.call(`v1.products.${action}`, params, { meta }) as Promise<T>;
 

@@ -16,6 +16,9 @@ interface Kinds {
   of: Map<string, Known["kind"] | undefined>;
 }
 
+const knownOf = (id: string, product: Record<string, unknown> | undefined): Known[] =>
+  product ? [{ id, kind: product.kind as Known["kind"] }] : [];
+
 export default {
   name: "products",
   mixins: [
@@ -42,7 +45,9 @@ export default {
       params: { ids: { type: "array", items: productId, max: 2_000 } },
       returns: { items: { type: "array", items: { type: "object", props: known } } },
       handler(this: Collection & { kinds?: Kinds }, ctx) {
-        const stamp = this.adapter.documents.last();
+        const { stamps } = this.adapter.documents;
+        if (!stamps) return this.adapter.documents.consult(() => ({ items: ctx.params.ids.flatMap((id) => knownOf(id, this.look(id))) }));
+        const stamp = stamps.last();
         if (this.kinds?.stamp !== stamp || this.kinds.of.size > MOST_KINDS) this.kinds = { stamp, of: new Map() };
         const { of } = this.kinds;
         const items: Known[] = [];

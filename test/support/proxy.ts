@@ -1,50 +1,87 @@
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 
-export interface Proxy {
+/** Stands between a client and a server on this machine, and does to their connections what a bad network does. */
+export interface BadNetwork {
   readonly port: number;
-  /** From now on what is sent reaches the server, and its answer, if there is one, finds the connection cut. */
+  /** Breaks every connection; new ones are let through. */
+  cut(): void;
+  /** Breaks every connection and takes no new one, until `open`. */
+  close(): Promise<void>;
+  open(): Promise<void>;
+  /** Keeps back what the server says, from now on or from when a client says `after`: what is asked is done, and nobody hears of it. */
+  hold(after?: string): void;
+  /** Hands over what was kept back, to those who still listen. */
+  letGo(): void;
+  /** From now on what is asked reaches the server, and its answer finds the connection cut, until `mend`. */
   cutAnswers(): void;
-  /** Whoever connects from now on is served again. */
   mend(): void;
   stop(): Promise<void>;
 }
 
-/** Stands between a client and a server on this machine, and can cut them off from each other. */
-export const startProxy = async (to: number): Promise<Proxy> => {
-  const open = new Set<Socket>();
+export const startProxy = async (target: number, host = "127.0.0.1"): Promise<BadNetwork> => {
+  const pairs = new Set<readonly [Socket, Socket]>();
+  let kept: [Socket, Buffer][] | undefined;
+  let cue: string | undefined;
   let cutting = false;
-  const server = createServer((client) => {
-    const there = connect(to, "127.0.0.1");
-    for (const socket of [client, there]) {
-      open.add(socket);
-      socket
-        .on("error", () => {})
-        .on("close", () => {
-          open.delete(socket);
-          client.destroy();
-          there.destroy();
-        });
-    }
-    client.on("data", (data) => there.write(data));
-    there.on("data", (data) => {
-      if (cutting) client.destroy();
-      else client.write(data);
+  const server = createServer({ noDelay: true }, (client) => {
+    const upstream = connect({ port: target, host, noDelay: true });
+    const pair = [client, upstream] as const;
+    pairs.add(pair);
+    client.on("data", (chunk: Buffer) => {
+      if (cue !== undefined && chunk.includes(cue)) kept ??= [];
+      upstream.write(chunk);
     });
-  }).listen(0, "127.0.0.1");
-  await once(server, "listening");
+    upstream.on("data", (chunk: Buffer) => {
+      if (cutting) client.destroy();
+      else if (kept) kept.push([client, chunk]);
+      else client.write(chunk);
+    });
+    for (const [one, other] of [pair, [upstream, client] as const]) {
+      one.on("error", () => {});
+      one.on("close", () => {
+        other.destroy();
+        pairs.delete(pair);
+      });
+    }
+  });
+  const listen = async (port: number) => {
+    server.listen(port, "127.0.0.1");
+    await once(server, "listening");
+  };
+  await listen(0);
+  const { port } = server.address() as AddressInfo;
+  const cut = () => {
+    for (const pair of pairs) for (const socket of pair) socket.destroy();
+  };
+  const close = async () => {
+    if (!server.listening) return;
+    const closed = once(server, "close");
+    server.close();
+    cut();
+    await closed;
+  };
   return {
-    port: (server.address() as AddressInfo).port,
+    port,
+    cut,
+    close,
+    open: () => listen(port),
+    hold(after) {
+      cue = after;
+      if (after === undefined) kept ??= [];
+    },
+    letGo() {
+      cue = undefined;
+      const waiting = kept ?? [];
+      kept = undefined;
+      for (const [client, chunk] of waiting) if (!client.destroyed) client.write(chunk);
+    },
     cutAnswers() {
       cutting = true;
     },
     mend() {
       cutting = false;
     },
-    async stop() {
-      for (const socket of open) socket.destroy();
-      server.close();
-      await once(server, "close");
-    },
+    stop: close,
   };
 };
