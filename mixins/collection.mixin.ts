@@ -2,6 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Context, Service, ServiceSchema } from "moleculer";
 import DbService from "moleculer-db";
+import { carry } from "./bus/log.ts";
 import { type Cached, cached } from "./cached.mixin.ts";
 import { collectionActions } from "./collection.actions.ts";
 import { checker, fold, type Rules } from "./collection.fields.ts";
@@ -78,8 +79,13 @@ const bare = {
     this.adapter = openCollectionAdapter();
     this.adapter.init(this.broker, this);
   },
-  started(this: { adapter: CollectionAdapter }) {
-    return this.adapter.connect();
+  async started(this: Service & { adapter: CollectionAdapter; carrier?: { close(): Promise<void> } }) {
+    await this.adapter.connect();
+    this.carrier = carry(this.name, this.adapter.documents.outbox, this.logger);
+  },
+  async stopped(this: Service & { adapter: CollectionAdapter; carrier?: { close(): Promise<void> } }) {
+    await this.carrier?.close();
+    await this.adapter.disconnect();
   },
 } as unknown as ServiceSchema;
 

@@ -1,5 +1,5 @@
 import type { Logged, Part } from "../storage/event-store.ts";
-import { MongoEventStore } from "../storage/mongo.event-store.ts";
+import { MongoRoomRecord } from "../storage/mongo.room-record.ts";
 import { BusReader } from "./bus.reader.ts";
 import { JetStreamHost } from "./jetstream.host.ts";
 import type { Log } from "./log.ts";
@@ -19,7 +19,7 @@ const LOOK = 2_000; // milliseconds between two looks for whether the stream has
 export class JetStreamLog implements Log {
   readonly #room: string;
   readonly #host = JetStreamHost.open();
-  readonly #record: MongoEventStore;
+  readonly #record: MongoRoomRecord;
   readonly #listeners = new Set<() => void>();
   readonly #silence: () => void;
   readonly #timer: NodeJS.Timeout;
@@ -30,7 +30,7 @@ export class JetStreamLog implements Log {
 
   constructor(room: string) {
     this.#room = room;
-    this.#record = MongoEventStore.open(room);
+    this.#record = new MongoRoomRecord(room);
     this.#silence = this.#host.listen(() => this.#tell());
     this.#timer = setInterval(() => this.#tell(), LOOK).unref();
   }

@@ -20,7 +20,7 @@ export interface Log {
 export interface Carriers {
   openLog(room: string): Log;
   /** Publishes what is committed to the record, by this process at once, by a dead one after a while. */
-  carry(room: string, record: object, logger: Logger): { close(): Promise<void> };
+  carry(room: string, record: object | undefined, logger: Logger): { close(): Promise<void> };
 }
 
 /** On the driver that the environment names; the other one is not even loaded. */
