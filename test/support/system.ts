@@ -19,7 +19,7 @@ export const folder = (t: TestContext): string => {
 
 /** What this process's own surroundings say must not reach the one that is tested. */
 const surroundings = (env: Env): Env => {
-  const own = ["HOST", "PORT", "DATA_DIR", "ROOMS", "NODE_ID", "STATUS_PORT", "TRANSPORTER", "LOG_LEVEL", "NODE_TEST_CONTEXT"];
+  const own = ["HOST", "PORT", "DATA_DIR", "ROOMS", "NODE_ID", "STATUS_PORT", "LOG_LEVEL", "NODE_TEST_CONTEXT"];
   const kept = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined && !own.includes(entry[0]));
   return { ...Object.fromEntries(kept), ...env };
 };

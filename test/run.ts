@@ -1,0 +1,84 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { missing, type ServerName } from "./servers/install.ts";
+import { type Server, startServer } from "./servers/start.ts";
+
+/**
+ * `npm test`: everything in one process's setting, then what is true of both settings on the servers of a cluster: those
+ * that the environment names, or that are installed here. `npm test -- embedded` or `-- cluster` runs one of them.
+ */
+const HOUSE = resolve(import.meta.dirname, "..");
+const VARIABLES = { nats: "TRANSPORTER", mongo: "MONGO_URL", redis: "REDIS_URL" } as const;
+const ALL = ["services/**/*.test.ts", "mixins/**/*.test.ts", "test/**/*.test.ts"];
+
+/** What runs in both settings. */
+const BOTH = [
+  "mixins/*.test.ts",
+  "services/*/*.service.test.ts",
+  "services/imports/imports.run.test.ts",
+  "test/integration/*.test.ts",
+  "test/reliability/{late-step,reservations}.test.ts",
+];
+
+/** What of that speaks of one setting only, and why. */
+const LEFT_OUT: Record<string, string> = {
+  "mixins/collection.mongo.test.ts": "runs on MongoDB in the first pass already",
+  "mixins/collection.crash.mongo.test.ts": "runs on MongoDB in the first pass already",
+  "test/integration/backup.test.ts": "is about the files of one process",
+  "test/integration/start.test.ts": "is about one process and its folder",
+  "test/integration/doctor.test.ts": "brings its own servers",
+  "test/integration/gateway.limits.test.ts": "brings its own servers",
+  "test/integration/gateway.stop.test.ts": "is about one process",
+};
+
+const test = async (files: readonly string[], env: Record<string, string | undefined>): Promise<number> => {
+  const options = ["--test", "--test-concurrency=2", "--test-timeout=240000"];
+  const args = ["--import", "./mixins/runtime/needs-node-26.js", ...options, ...files];
+  const child = spawn(process.execPath, args, { cwd: HOUSE, env, stdio: "inherit" });
+  const [code] = (await once(child, "close")) as [number | null];
+  return code ?? 1;
+};
+
+const without = (names: readonly string[]) => Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.includes(name)));
+
+const embedded = (): Promise<number> => {
+  console.log("One process, nothing installed:\n");
+  return test(ALL, without(Object.values(VARIABLES)));
+};
+
+const cluster = async (): Promise<number> => {
+  const needed: ServerName[] = ["nats", "mongo"];
+  const lacking = needed.filter((name) => !process.env[VARIABLES[name]] && missing().includes(name));
+  if (lacking.length > 0) {
+    console.log(
+      `\nLeft out: the cluster, for ${lacking.join(" and ")} is not here. npm run servers -- --install, then npm test -- cluster`,
+    );
+    return 0;
+  }
+  const env: Record<string, string | undefined> = without(["REDIS_URL"]);
+  env.NODE_OPTIONS = `--import=${join(HOUSE, "test/support/cluster.setting.js")}`;
+  const started: Server[] = [];
+  for (const name of needed) {
+    if (env[VARIABLES[name]]) continue;
+    const server = await startServer(name);
+    started.push(server);
+    env[VARIABLES[name]] = server.url;
+  }
+  console.log(`\nOn a cluster's servers, ${needed.map((name) => env[VARIABLES[name]]).join(" and ")}, without`);
+  for (const [file, why] of Object.entries(LEFT_OUT)) console.log(`  ${file}, which ${why}`);
+  console.log();
+  const files = globSync(BOTH, { cwd: HOUSE })
+    .filter((file) => !LEFT_OUT[file])
+    .sort();
+  try {
+    return await test(files, env);
+  } finally {
+    await Promise.all(started.map((server) => server.stop()));
+  }
+};
+
+const [only] = process.argv.slice(2);
+const codes = [only === "cluster" ? 0 : await embedded(), only === "embedded" ? 0 : await cluster()];
+process.exit(Math.max(...codes));
