@@ -13,6 +13,8 @@ const HOUSE = resolve(import.meta.dirname, "../..");
 export interface NodeOptions {
   /** The rooms to run; all where it is left out. */
   rooms?: readonly string[];
+  /** Rooms from elsewhere, beside them: what tests and benches are made of. With `rooms: []` they are all there is. */
+  others?: readonly ServiceSchema[];
   /** Says nothing below a warning, and that in a line for people: for tools that run a node of their own. */
   quiet?: boolean;
   /** Goes over the settings of `moleculer.config.ts`. */
@@ -43,9 +45,9 @@ const roomOf = (file: string) => {
  * Starts a node in this process, on the files under `DATA_DIR`. Throws `Refused` where a room is not to be found, the
  * folder cannot be written or the port is taken.
  */
-export const startNode = async ({ rooms: wanted, quiet, broker: over }: NodeOptions = {}): Promise<RunningNode> => {
+export const startNode = async ({ rooms: wanted, others = [], quiet, broker: over }: NodeOptions = {}): Promise<RunningNode> => {
   const all = allRooms();
-  const rooms = choose(wanted ?? config.rooms, all);
+  const rooms = others.length > 0 && wanted?.length === 0 ? [] : choose(wanted ?? config.rooms, all);
   prepareDataDir(config.dataDir);
   if (rooms.includes("gateway")) await tryPort();
 
@@ -54,7 +56,7 @@ export const startNode = async ({ rooms: wanted, quiet, broker: over }: NodeOpti
   const logger: BrokerOptions["logger"] = { type: "Console", options: { level: "warn", formatter: "short" } };
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });
   try {
-    for (const schema of schemas) broker.createService(schema);
+    for (const schema of [...schemas, ...others]) broker.createService(schema);
     await broker.start();
   } catch (error) {
     await broker.stop().catch(() => {}); // what did start must not keep the process alive; the first error is the one that counts
