@@ -38,3 +38,4 @@ else {
 }
 setInterval(() => {}, 2 ** 30); // nothing else keeps a node without a door
 process.on("disconnect", () => process.exit(0));
+process.on("SIGTERM", () => process.exit(0));

@@ -5,12 +5,6 @@ const PING = { pingInterval: 1_000, maxPingOut: 2 } as const;
 /** Milliseconds between two attempts to come back, and what chance adds so that not all nodes come at once. */
 const AGAIN = { reconnect: true, maxReconnectAttempts: -1, reconnectTimeWait: 100, reconnectJitter: 100 } as const;
 /**
- * The client sends once a tick what has gathered, or as soon as it is so much (bytes; its types do not know the option, and its
- * own 32 KB let whoever is asked wait until all is asked): 64 calls at a time went from 71,000 to 88,000 per second.
- */
-const FLUSH: object = { pendingLimit: 8_192 };
-
-/**
  * How this process connects to NATS: `address` is one or more of `nats://user:password@host:port`, separated by commas, of one
  * cluster; a user without a password is a token. Where one server goes, the connection moves to the next, and it tries for ever.
  */
@@ -23,9 +17,7 @@ export const natsOptions = (address: string, name: string): ConnectionOptions =>
     ...(known && credentials(known)),
     ...PING,
     ...AGAIN,
-    ...FLUSH,
     timeout: 2_000,
-    pendingLimit: 8_192,
     ignoreAuthErrorAbort: true, // a server that comes back before its accounts do is asked again
   };
 };

@@ -44,3 +44,7 @@ export const remoteCalls: Middleware = {
 
 const notServed = ({ type, data }: Refusal, { nodeID }: Context, action: string): boolean =>
   (type === "SERVICE_NOT_AVAILABLE" || type === "SERVICE_NOT_FOUND") && data?.nodeID === nodeID && data?.action === action;
+
+/** Whether an error speaks against the node that gave it, so that others are asked for a while: it hung, failed, or has no store. */
+export const isOfTheNode = ({ type, code }: { type?: string; code?: unknown }): boolean =>
+  type === "REQUEST_TIMEOUT" || type === "STORE_UNAVAILABLE" || typeof code !== "number" || code === 500;

@@ -10,6 +10,8 @@ import { Refused } from "./refused.ts";
 
 const HOUSE = resolve(import.meta.dirname, "../..");
 
+const PATIENCE = 5_000; // with calls that other nodes have sent
+
 export interface NodeOptions {
   /** The rooms to run; all where it is left out. */
   rooms?: readonly string[];
@@ -28,7 +30,7 @@ export interface RunningNode {
   missing: string[];
   /** Where the gateway listens, if it runs here. */
   url?: string;
-  /** Finishes what has begun, the gateway's requests first, and lets go of files and port. */
+  /** Is not asked any more, finishes what has begun, requests and the calls of other nodes first, and lets go of files and port. */
   stop(): Promise<void>;
 }
 
@@ -68,8 +70,9 @@ export const startNode = async ({ rooms: wanted, others = [], quiet, broker: ove
     missing: all.filter((room) => !rooms.includes(room)),
     url: urlOf(broker),
     async stop() {
+      const bus = broker.transit?.tx as { leave?(patience: number): Promise<void> } | undefined;
       const gateway = broker.getLocalService("gateway");
-      if (gateway) await broker.destroyService(gateway); // its last requests still need the rooms
+      await Promise.all([bus?.leave?.(PATIENCE), gateway && broker.destroyService(gateway)]); // what they have taken still needs the rooms
       await broker.stop();
     },
   };
