@@ -178,7 +178,7 @@ test("systems of two namespaces on one NATS do not see each other", { skip }, as
   t.after(() => nats.stop());
   const caller = await startBroker(t, nats.url, "node", []);
   const room = await startBroker(t, nats.url, "node", [parrot], { namespace: "other" });
-  assert.equal((await outcome(caller.call(SAY, { id: "a" }))).type, "SERVICE_NOT_FOUND");
+  assert.equal((await outcome(caller.call(SAY, { id: "a" }))).type, "SERVICE_NOT_AVAILABLE");
   assert.deepEqual(await room.call(SAY, { id: "a" }), { id: "a", node: "node" });
 });
 
@@ -220,4 +220,31 @@ test("a call or an answer that is larger than NATS takes is refused, and harms n
   assert.deepEqual([answer.type, answer.code], ["ANSWER_TOO_LARGE", 413]);
   await Promise.all(others);
   assert.equal(((await caller.call("v1.parrot.repeat", { text: "x".repeat(1_000), times: 900 })) as { text: string }).text.length, 900_000);
+});
+
+test("a node that leaves is not asked any more, answers what it has taken, and is not called back by what changes on it", {
+  skip,
+}, async (t) => {
+  const nats = await startServer("nats");
+  t.after(() => nats.stop());
+  const caller = await startBroker(t, nats.url, "caller", []);
+  const room = await startBroker(t, nats.url, "room", [parrot, { ...parrot, name: "cage" }]);
+  await knows(caller, SAY, 1);
+  const taken = outcome(caller.call(SAY, { id: "a", wait: 800 }));
+  await until(() => caller.transit!.pendingRequests.size === 1);
+  let answered = false;
+  void taken.then(() => {
+    answered = true;
+  });
+  const left = busOf(room).leave(5_000);
+  await knows(caller, SAY, 0);
+  assert.equal(answered, false);
+  await left;
+  assert.deepEqual((await taken).answer, { id: "a", node: "room" });
+
+  let news = 0;
+  caller.localBus.on("$node.updated", () => news++);
+  await room.destroyService(room.getLocalService({ name: "cage", version: 1 }));
+  await until(() => news > 0);
+  assert.equal((await outcome(caller.call(SAY, { id: "a" }))).type, "SERVICE_NOT_AVAILABLE");
 });
