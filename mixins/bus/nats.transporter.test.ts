@@ -178,7 +178,7 @@ test("systems of two namespaces on one NATS do not see each other", { skip }, as
   t.after(() => nats.stop());
   const caller = await startBroker(t, nats.url, "node", []);
   const room = await startBroker(t, nats.url, "node", [parrot], { namespace: "other" });
-  assert.equal((await outcome(caller.call(SAY, { id: "a" }))).type, "SERVICE_NOT_AVAILABLE");
+  assert.equal((await outcome(caller.call(SAY, { id: "a" }))).type, "SERVICE_NOT_FOUND");
   assert.deepEqual(await room.call(SAY, { id: "a" }), { id: "a", node: "node" });
 });
 
@@ -247,4 +247,22 @@ test("a node that leaves is not asked any more, answers what it has taken, and i
   await room.destroyService(room.getLocalService({ name: "cage", version: 1 }));
   await until(() => news > 0);
   assert.equal((await outcome(caller.call(SAY, { id: "a" }))).type, "SERVICE_NOT_AVAILABLE");
+});
+
+test("nodes that have nothing to say to each other stay known, and one whose heart does not beat is given up", { skip }, async (t) => {
+  const nats = await startServer("nats");
+  t.after(() => nats.stop());
+  const hearts = { heartbeatInterval: 1, heartbeatTimeout: 3 };
+  const caller = await startBroker(t, nats.url, "caller", [], hearts);
+  const room = await startBroker(t, nats.url, "room", [parrot], hearts);
+  await knows(caller, SAY, 1);
+  let losses = 0;
+  caller.localBus.on("$node.disconnected", () => losses++);
+  for (let beats = 0; beats < 6; beats++) await new Promise((done) => setTimeout(done, 1_000));
+  assert.equal(losses, 0);
+  assert.deepEqual(await caller.call(SAY, { id: "a" }), { id: "a", node: "room" });
+  room.registry.discoverer.stopHeartbeatTimers();
+  await knows(caller, SAY, 0);
+  room.registry.discoverer.startHeartbeatTimers();
+  await knows(caller, SAY, 1);
 });

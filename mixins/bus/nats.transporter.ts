@@ -82,12 +82,12 @@ export class NatsTransporter extends Transporters.NATS {
     if (cmd === "RES") this.client!.subscribe(`${topic}.*`, { callback: (_, msg) => this.#unheard(msg) });
   }
 
-  override getTopicName(cmd: string, nodeID = ""): string {
-    const key = `${cmd}.${nodeID}`;
+  override getTopicName(cmd: string, nodeID?: string | null): string {
+    const key = nodeID ? `${cmd}.${nodeID}` : cmd; // Moleculer says null, undefined or nothing where it means everybody
     let topic = this.#topics.get(key);
     if (topic === undefined) {
-      if (nodeID !== "" && !isNodeId(nodeID)) throw new Errors.MoleculerError(`"${nodeID}" is no id of a node`, 500, "INTERNAL_ERROR");
-      topic = super.getTopicName(cmd, nodeID);
+      if (nodeID && !isNodeId(nodeID)) throw new Errors.MoleculerError(`"${nodeID}" is no id of a node`, 500, "INTERNAL_ERROR");
+      topic = super.getTopicName(cmd, nodeID ?? "");
       if (this.#topics.size < MOST_KNOWN) this.#topics.set(key, topic);
     }
     return topic;

@@ -88,13 +88,16 @@ test("every node is restarted in turn under load, and not one request fails", { 
   await until(() => traffic.answered() > 200);
   for (let round = 0; round < 2; round++) {
     for (const id of MEMBERS) {
-      assert.equal(await nodes.get(id)!.stop("SIGTERM"), 0);
+      const stopped = nodes.get(id)!;
+      assert.equal(await stopped.stop("SIGTERM"), 0);
+      assert.deepEqual(stopped.errors(), []);
       await start(id);
       await everybody(gateway.url);
     }
   }
   const { answered, failures, slowest } = await traffic.stop();
   assert.deepEqual(failures, []);
+  assert.deepEqual(gateway.errors(), []);
   t.diagnostic(`${answered} requests during six restarts, the slowest took ${Math.round(slowest)} ms`);
   assert.ok(answered > 1_000);
 });

@@ -17,6 +17,8 @@ export interface Node {
   /** Where its gateway listens, if it has one. */
   readonly url: string;
   readonly process: ChildProcess;
+  /** What it has logged as an error so far. */
+  errors(): string[];
   /** Rejects with type, code and message of what the call failed with; with the type KILLED where the process ended. */
   call<T>(action: string, params: object): Promise<T>;
   /** Ends it as an operator would, or as a crash does, and answers its exit code. */
@@ -66,6 +68,10 @@ export const startMember = async (t: TestContext, id: string, { rooms = [], modu
     id,
     url: (told[0] as { url: string }).url,
     process: child,
+    errors: () =>
+      readFileSync(path, "utf8")
+        .split("\n")
+        .filter((line) => line !== "" && !/"level":[1-4]0,/.test(line)),
     stop,
     call<T>(action: string, params: object) {
       const asked = Promise.withResolvers<unknown>();
