@@ -5,7 +5,7 @@ import { Rejected } from "../core/errors.ts";
 import { dependsOn } from "../runtime/health.ts";
 import { natsOptions } from "./nats.options.ts";
 import { Outbox } from "./outbox.ts";
-import { isNodeId, type Packet, type Payload, trim } from "./packets.ts";
+import { isNodeId, isPayload, type Packet, type Payload, trim } from "./packets.ts";
 import { PendingCalls } from "./pending.calls.ts";
 import { busUnavailable } from "./remote.calls.ts";
 
@@ -24,11 +24,13 @@ export class NatsTransporter extends Transporters.NATS {
   declare messageHandler: (cmd: string, packet: Packet) => Promise<void>;
   readonly #address: string;
   readonly #topics = new Map<string, string>();
-  readonly #replies = new Map<string, { reply: string }>();
-  readonly #outbox = new Outbox((messages) => {
-    if (!this.client || this.client.isClosed()) return;
-    for (const { topic, data, options } of messages) this.client.publish(topic, data, options);
-  });
+  readonly #replies = new Map<string, string>();
+  readonly #outbox = new Outbox(
+    (topic, data, reply) => {
+      if (this.client && !this.client.isClosed()) this.client.publish(topic, data, reply === undefined ? undefined : { reply });
+    },
+    (node) => this.broker.registry.nodes.get(node)?.metadata?.bundles === true, // other kinds of Moleculer nodes do not
+  );
   #pending?: PendingCalls;
   #held: Packet[] = [];
   /** Calls of others that this node has taken and not answered. */
@@ -93,19 +95,24 @@ export class NatsTransporter extends Transporters.NATS {
     return topic;
   }
 
-  override async incomingMessage(cmd: string, data?: Buffer): Promise<void> {
-    let packet: Packet | undefined;
+  /** One packet, or a bundle of them. */
+  override async incomingMessage(cmd: string, data?: Uint8Array): Promise<void> {
+    let told: unknown;
     try {
-      packet = this.deserialize(cmd, data!);
+      told = JSON.parse(Buffer.from(data!.buffer, data!.byteOffset, data!.length).toString());
     } catch {}
-    const payload = packet?.payload as Payload | null | undefined;
-    if (!packet || !isNodeId(payload?.sender)) {
-      this.logger.warn({ event: "packet-refused", packet: cmd, reason: packet ? "its sender can be no node" : "it is not JSON" });
+    if (!Array.isArray(told)) return this.#take(cmd, told);
+    for (const payload of told) void this.#take(cmd, payload);
+  }
+
+  #take(cmd: string, payload: unknown): Promise<void> | undefined {
+    if (!isPayload(payload)) {
+      this.logger.warn({ event: "packet-refused", packet: cmd, reason: "it is not JSON, or its sender can be no node" });
       return;
     }
     if (cmd === "REQ") this.#taken++;
     else if (cmd === "INFO" && payload.back) this.transit.removePendingRequestByNodeID(payload.sender);
-    return this.messageHandler(cmd, packet);
+    return this.messageHandler(cmd, { type: cmd, target: null, payload } as unknown as Packet);
   }
 
   override prepublish(packet: Packet): Promise<void> {
@@ -126,25 +133,29 @@ export class NatsTransporter extends Transporters.NATS {
 
   override publish(packet: Packet): Promise<void> {
     const { type, target } = packet;
+    const isCall = type === "REQ" || type === "RES";
     try {
       const topic = this.getTopicName(type, target);
-      let data = this.serialize(packet);
-      if (data.length > this.#most) data = this.serialize(this.#instead(packet));
-      this.#outbox.put(topic, data, target && (type === "REQ" || type === "PING") ? this.#replyFor(target) : undefined);
+      if (isCall) trim(packet.payload);
+      let text = this.#write(packet);
+      if (text.length > this.#most / 3 && Buffer.byteLength(text) > this.#most) text = this.#write(this.#instead(packet));
+      if (!isCall) this.#outbox.flush(); // what tells of a node keeps its place among the calls
+      this.#outbox.put(
+        topic,
+        text,
+        target ?? undefined,
+        target && (type === "REQ" || type === "PING") ? this.#replyFor(target) : undefined,
+      );
     } catch (error) {
       return Promise.reject(error);
     }
     return Promise.resolve();
   }
 
-  override serialize({ type, payload }: Packet): Buffer {
-    if (type === "REQ" || type === "RES") trim(payload);
-    return super.serialize({ type, payload } as Packet);
-  }
-
-  override deserialize(type: string, data: Uint8Array): Packet {
-    const text = Buffer.from(data.buffer, data.byteOffset, data.length).toString();
-    return { type, target: null, payload: JSON.parse(text) } as unknown as Packet;
+  #write({ payload }: Packet): string {
+    payload.ver = this.broker.PROTOCOL_VERSION;
+    payload.sender = this.nodeID;
+    return JSON.stringify(payload);
   }
 
   /** How many bytes the server takes in one message. */
@@ -161,13 +172,13 @@ export class NatsTransporter extends Transporters.NATS {
   }
 
   /** Where the server says so when nobody listens at a node's subject. */
-  #replyFor(target: string) {
-    let options = this.#replies.get(target);
-    if (!options) {
-      options = { reply: `${this.getTopicName("RES", this.nodeID)}.${target}` };
-      if (this.#replies.size < MOST_KNOWN) this.#replies.set(target, options);
+  #replyFor(target: string): string {
+    let reply = this.#replies.get(target);
+    if (reply === undefined) {
+      reply = `${this.getTopicName("RES", this.nodeID)}.${target}`;
+      if (this.#replies.size < MOST_KNOWN) this.#replies.set(target, reply);
     }
-    return options;
+    return reply;
   }
 
   #unheard({ data, headers, subject }: Msg) {

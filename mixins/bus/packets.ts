@@ -22,6 +22,10 @@ export const isNodeId = (sender: unknown): sender is string => {
   return true;
 };
 
+/** Whether this can be what a packet carries: whoever reads on needs a sender, and no more is certain. */
+export const isPayload = (told: unknown): told is Payload & { sender: string } =>
+  typeof told === "object" && told !== null && isNodeId((told as Payload).sender);
+
 /** Takes out of a request or an answer what says nothing: it would be half of a small one, and Moleculer reads it the same. */
 export const trim = (payload: Record<string, unknown>): void => {
   if (isEmpty(payload.meta)) payload.meta = undefined;
