@@ -10,7 +10,7 @@ import { Refused } from "./refused.ts";
 
 const HOUSE = resolve(import.meta.dirname, "../..");
 
-const PATIENCE = 5_000; // with calls that other nodes have sent
+const PATIENCE = 4_000; // with calls that other nodes have sent
 
 export interface NodeOptions {
   /** The rooms to run; all where it is left out. */
