@@ -3,24 +3,28 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Load } from "./load/load.ts";
+import { REMOTE_SYSTEMS, type RemoteName } from "./remote/systems.ts";
 import { compared, type Measured, tableOf } from "./report.ts";
 import type { Bench, Row } from "./rows/bench.ts";
 import { httpRows } from "./rows/http.ts";
 import { importBooks } from "./rows/import.ts";
 import { insideRows } from "./rows/inside.ts";
+import { remoteRows } from "./rows/remote.ts";
 import { startRows } from "./rows/start.ts";
 import { users } from "./rows/users.ts";
 import { Server } from "./server.ts";
 import { SYSTEMS, type SystemName, Systems } from "./systems.ts";
 
-const ROWS: Record<string, Row> = { ...httpRows, ...insideRows, import: importBooks, users, ...startRows };
+const ROWS: Record<string, Row> = { ...httpRows, ...insideRows, import: importBooks, users, ...startRows, ...remoteRows };
+
+const ALL = [...new Set<SystemName | RemoteName>([...SYSTEMS, ...REMOTE_SYSTEMS])];
 
 const USAGE = `npm run bench -- [--only row,row] [--systems system,system] [--json FILE]
 
 Measures this system beside what its users have today, on this machine, in at most 10 minutes; bench/README.md says how.
 
 --only row,row           of ${Object.keys(ROWS).join(", ")}
---systems system,system  of ${SYSTEMS.join(", ")}
+--systems system,system  of ${ALL.join(", ")}
 --json FILE              writes [{ row, system, median, p99, unit, ratio }] as well
 --profile FOLDER         Banyan leaves a CPU profile there for each server that it was; costs some percent
 --help                   shows this`;
@@ -57,7 +61,9 @@ if (values.help) {
   process.exit(0);
 }
 const rows = chosen(values.only, Object.keys(ROWS), "row");
-const names = chosen<SystemName>(values.systems, SYSTEMS, "system");
+const taking = chosen<SystemName | RemoteName>(values.systems, ALL, "system");
+const names = SYSTEMS.filter((name) => taking.includes(name));
+const remotes = REMOTE_SYSTEMS.filter((name) => taking.includes(name));
 
 const started = performance.now();
 const dir = mkdtempSync(join(tmpdir(), "banyan-bench-"));
@@ -69,7 +75,8 @@ const clean = async () => {
 };
 process.on("SIGINT", () => clean().then(() => process.exit(130)));
 
-const bench: Bench = { names, load, progress, systems: new Systems(dir, load, progress, values.profile && resolve(values.profile)) };
+const systems = new Systems(dir, load, progress, values.profile && resolve(values.profile));
+const bench: Bench = { names, remotes, load, progress, systems };
 const measured: Measured[] = [];
 try {
   for (const row of rows) {

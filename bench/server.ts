@@ -83,6 +83,13 @@ export class Server {
     return (Number(answer.stdout) * 1024) / 1e6;
   }
 
+  /** Whether a GET of this path is answered well. */
+  async answers(path: string): Promise<boolean> {
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
+    await response.body?.cancel();
+    return response.ok;
+  }
+
   async fetchJson<T>(path: string): Promise<T> {
     const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);

@@ -20,7 +20,7 @@ const answer = () => {
 const peer = (name: string, file: string, env = {}): Program => ({ cwd: join(import.meta.dirname, "peers", name), args: [file], env });
 
 /** As `npm start` starts it: `exec node …`. */
-const START: string[] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
+export const START: string[] = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"))
   .scripts.start.split(" ")
   .slice(2);
 
@@ -32,7 +32,7 @@ const PROGRAMS: Record<SystemName, Program> = {
 };
 
 /** Installs what a peer needs, from its lock file. */
-const install = ({ cwd }: Program) => {
+export const install = ({ cwd }: Program) => {
   if (!existsSync(join(cwd, "package.json")) || existsSync(join(cwd, "node_modules"))) return;
   const { status, stderr } = spawnSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd, encoding: "utf8" });
   if (status === 0) return;
@@ -45,11 +45,12 @@ export class Systems {
   readonly #dir: string;
   readonly #load: Load;
   readonly #progress: (text: string) => void;
-  readonly #profiles?: string;
+  /** Where profiles go, if they are asked for. */
+  readonly profiles?: string;
   #count = 0;
 
   constructor(dir: string, load: Load, progress: (text: string) => void, profiles?: string) {
-    this.#profiles = profiles;
+    this.profiles = profiles;
     this.#dir = dir;
     this.#load = load;
     this.#progress = progress;
@@ -61,7 +62,7 @@ export class Systems {
     install(program);
     const dir = this.folder(name);
     if (seeded && name !== "node-http") cpSync(await this.#seeded(name), dir, { recursive: true });
-    const profile = this.#profiles && name === "banyan" ? ["--cpu-prof", `--cpu-prof-dir=${this.#profiles}`] : [];
+    const profile = this.profiles && name === "banyan" ? ["--cpu-prof", `--cpu-prof-dir=${this.profiles}`] : [];
     return Server.start({ ...program, args: [...profile, ...program.args] }, dir);
   }
 

@@ -1,4 +1,5 @@
 import type { Load } from "../load/load.ts";
+import type { RemoteName } from "../remote/systems.ts";
 import type { Measured } from "../report.ts";
 import type { SystemName, Systems } from "../systems.ts";
 
@@ -6,6 +7,8 @@ import type { SystemName, Systems } from "../systems.ts";
 export interface Bench {
   /** The systems that take part in this run. */
   names: readonly SystemName[];
+  /** And those of them that take part in the remote rows. */
+  remotes: readonly RemoteName[];
   systems: Systems;
   load: Load;
   progress: (text: string) => void;

@@ -67,6 +67,7 @@ export const callMetrics: Middleware = {
 
 const SHOWN = [
   "moleculer.request.**",
+  "moleculer.circuit-breaker.**",
   "http.**",
   "process.memory.rss",
   "process.memory.heap.used",

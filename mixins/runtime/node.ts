@@ -11,11 +11,15 @@ import { tellStatus } from "./status.ts";
 
 const HOUSE = resolve(import.meta.dirname, "../..");
 
+const PATIENCE = 4_000; // with calls that other nodes have sent
+
 export interface NodeOptions {
   /** The rooms to run; all where it is left out. */
   rooms?: readonly string[];
   /** Where this node tells its health and figures beside the gateway's door, if it has one; 0 for nowhere. */
   statusPort?: number;
+  /** Rooms from elsewhere, beside them: what tests and benches are made of. With `rooms: []` they are all there is. */
+  others?: readonly ServiceSchema[];
   /** Says nothing below a warning, and that in a line for people: for tools that run a node of their own. */
   quiet?: boolean;
   /** Goes over the settings of `moleculer.config.ts`. */
@@ -31,7 +35,7 @@ export interface RunningNode {
   url?: string;
   /** Where its health and figures are told. */
   statusUrl?: string;
-  /** Finishes what has begun, the gateway's requests first, and lets go of files and port. */
+  /** Is not asked any more, finishes what has begun, requests and the calls of other nodes first, and lets go of files and port. */
   stop(): Promise<void>;
 }
 
@@ -48,9 +52,10 @@ const roomOf = (file: string) => {
  * Starts a node in this process, on the files under `DATA_DIR`. Throws `Refused` where a room is not to be found, the
  * folder cannot be written or the port is taken.
  */
-export const startNode = async ({ rooms: wanted, statusPort, quiet, broker: over }: NodeOptions = {}): Promise<RunningNode> => {
+export const startNode = async (options: NodeOptions = {}): Promise<RunningNode> => {
+  const { rooms: wanted, others = [], statusPort, quiet, broker: over } = options;
   const all = allRooms();
-  const rooms = wanted ? choose(wanted, all) : choose(config.rooms, all, "ROOMS: there");
+  const rooms = others.length > 0 && wanted?.length === 0 ? [] : wanted ? choose(wanted, all) : choose(config.rooms, all, "ROOMS: there");
   if (!config.mongoUrl) prepareDataDir(config.dataDir);
   if (rooms.includes("gateway")) await tryPort(config.host, config.port, "PORT");
 
@@ -60,7 +65,7 @@ export const startNode = async ({ rooms: wanted, statusPort, quiet, broker: over
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });
   const status = statusPort ? await tellStatus(broker, config.host, statusPort) : undefined;
   try {
-    for (const schema of schemas) broker.createService(schema);
+    for (const schema of [...schemas, ...others]) broker.createService(schema);
     await broker.start();
   } catch (error) {
     status?.close();
@@ -75,8 +80,9 @@ export const startNode = async ({ rooms: wanted, statusPort, quiet, broker: over
     statusUrl: status?.url,
     async stop() {
       status?.deny();
+      const bus = broker.transit?.tx as { leave?(patience: number): Promise<void> } | undefined;
       const gateway = broker.getLocalService("gateway");
-      if (gateway) await broker.destroyService(gateway); // its last requests still need the rooms
+      await Promise.all([bus?.leave?.(PATIENCE), gateway && broker.destroyService(gateway)]); // what they have taken still needs the rooms
       await broker.stop();
       status?.close();
     },

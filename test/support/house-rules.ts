@@ -63,7 +63,12 @@ export const rules: Record<string, Rule> = {
   ),
 
   "nothing but tests imports from test": each(({ path, imports }) =>
-    isTest(path) ? [] : imports.filter(({ to }) => to.startsWith("test/") || to.endsWith(".test.ts")).map(({ to }) => `imports ${to}`),
+    isTest(path)
+      ? []
+      : imports
+          .filter(({ to }) => to.startsWith("test/") || to.endsWith(".test.ts"))
+          .filter(({ to }) => !(path.startsWith("bench/") && to.startsWith("test/servers/"))) // it measures on the servers that tests run on
+          .map(({ to }) => `imports ${to}`),
   ),
 
   "every thing has a name of its own: no barrels, utils, I… or …Impl": each(({ path, code }) => [
