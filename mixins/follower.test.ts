@@ -64,8 +64,9 @@ const follow = (t: TestContext, { maxAttempts, mayWork = () => true }: { maxAtte
   const append = async (commits: Commit[]) => void (await Promise.all(commits.map((commit) => store.append(commit))));
   const caughtUp = () =>
     until(async () => {
+      if (!(await allCarried(store))) return false;
       const { position, end } = await follower.progress();
-      return position === end && (await allCarried(store));
+      return position === end;
     });
   const parked = async () => (await cursors.parked("f", source)).map((p) => `${p.stream}@${p.version}`);
   return { source, log, cursors, notes, follower, append, caughtUp, parked };

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, type TestContext, test } from "node:test";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { allCarried } from "../test/support/cluster.ts";
 import { chain } from "../test/support/event-store.contract.ts";
 import { startOtherNode, until } from "../test/support/other-node.ts";
 import type { Shelf } from "../test/support/shelf.service.ts";
@@ -35,9 +36,12 @@ const startNode = async (t: TestContext, apart = "", spec = shelves) => {
   const call = <T = Page>(verb: string, params: object = {}) => broker.call<T, object>(`v1.shelf${apart}.${verb}`, params);
   const add = (id: string, amount: number, word?: string) =>
     broker.call<{ version: number }, object>(`v1.tally${apart}.add`, { id, amount, ...(word && { word }) });
+  const record = openEventStore(`tally${apart}`);
+  t.after(() => record.close());
   const view: View<Shelf> = (room as unknown as Projecting).view("shelves");
   const caughtUp = () =>
     until(async () => {
+      if (!(await allCarried(record))) return false;
       const { position, end } = await view.progress();
       return position === end;
     });

@@ -11,9 +11,9 @@ import {
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
+import { natsOptions } from "./nats.options.ts";
 
 const TIMEOUT = 4_000; // milliseconds until an answer of JetStream's counts as lost
-const WAIT = 250; // milliseconds between two attempts to connect again
 const HOUR = 3_600_000_000_000; // nanoseconds
 const NOT_FOUND = 10_059; // JetStream's code for a stream that is not there
 
@@ -45,15 +45,7 @@ export class JetStreamHost {
   #up = false;
 
   private constructor() {
-    this.#connected = connect({
-      servers: config.transporter!.split(",").map((server) => server.trim()),
-      name: `banyan ${config.namespace} events`,
-      maxReconnectAttempts: -1,
-      reconnectTimeWait: WAIT,
-      waitOnFirstConnect: true,
-      pingInterval: 5_000,
-      timeout: 2_000,
-    });
+    this.#connected = connect({ ...natsOptions(config.transporter!, `banyan ${config.namespace} events`), waitOnFirstConnect: true });
     this.#connected.then((nc) => this.#watch(nc)).catch(() => {});
     this.#forget = dependsOn("events", () => this.ask((js) => js.jetstreamManager().then((manager) => manager.getAccountInfo())));
   }

@@ -38,7 +38,7 @@ const mongo: Recipe = {
     if (real) return [real];
     const java = onPath("java");
     const lib = join(SHELF, "mongo-stand-in-1.47.0", "lib");
-    return java && existsSync(lib) ? [java, "-Xmx512m", "-cp", `${lib}/*`, join(import.meta.dirname, "MongoStandIn.java")] : undefined;
+    return java && existsSync(lib) ? [java, "-Xmx1g", "-cp", `${lib}/*`, join(import.meta.dirname, "MongoStandIn.java")] : undefined;
   },
   needs: ["java", "mvn"],
   install: () =>

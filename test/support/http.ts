@@ -60,7 +60,7 @@ export interface Served {
 /** A gateway in this process, on a free port, before the services given. It says nothing but errors, and ends with the test. */
 export const serve = async (t: TestContext, services: ServiceSchema[], over: object = {}): Promise<Served> => {
   log.level = "error";
-  const broker = new ServiceBroker({ ...settings, nodeID: "tested", skipProcessEventRegistration: true });
+  const broker = new ServiceBroker({ ...settings, transporter: null, nodeID: "tested", skipProcessEventRegistration: true });
   for (const schema of services) broker.createService(schema);
   const door = { ...gateway, settings: { ...gateway.settings, port: 0, ...over } } as ServiceSchema;
   const { server } = broker.createService(door) as unknown as { server: { address(): AddressInfo } };
