@@ -19,7 +19,7 @@ const BOTH = [
   "services/*/*.service.test.ts",
   "services/imports/imports.run.test.ts",
   "test/integration/*.test.ts",
-  "test/reliability/{late-step,reservations}.test.ts",
+  "test/reliability/reservations.test.ts",
 ];
 
 /** What of that speaks of one setting only, and why. */

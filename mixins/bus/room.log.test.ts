@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { ServiceBroker } from "moleculer";
+import { logContract } from "../../test/support/log.contract.ts";
 import type { Logged } from "../storage/event-store.ts";
 
 process.env.DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-room-log-"));
@@ -11,6 +12,11 @@ const { RoomLog } = await import("./room.log.ts");
 const { collection } = await import("../collection.mixin.ts");
 const { openEventStore } = await import("../storage/open.ts");
 after(() => rmSync(process.env.DATA_DIR!, { recursive: true }));
+
+logContract(async () => {
+  const store = openEventStore("contract");
+  return { store, open: () => new RoomLog("contract"), close: () => store.close() };
+});
 
 test("a collection is followed as an actor room is, also by who was there before it", async () => {
   const log = new RoomLog("notes");

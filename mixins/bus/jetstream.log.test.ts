@@ -1,0 +1,173 @@
+import assert from "node:assert/strict";
+import { randomUUIDv7 } from "node:crypto";
+import { after, describe, test } from "node:test";
+import { ServiceBroker } from "moleculer";
+import { connect } from "nats";
+import { useServers, without } from "../../test/support/cluster.ts";
+import { chain, newStream } from "../../test/support/event-store.contract.ts";
+import { logContract, reader } from "../../test/support/log.contract.ts";
+import { until } from "../../test/support/other-node.ts";
+import type { Commit } from "../storage/event-store.ts";
+
+describe("events over JetStream", { skip: without("nats", "mongo") }, async () => {
+  const { nats } = await useServers("nats", "mongo");
+  const { openEventStore } = await import("../storage/open.ts");
+  const { carry, openLog } = await import("./log.ts");
+  const { streamOf, subjectOf } = await import("./jetstream.host.ts");
+  const { encode } = await import("./message.ts");
+  const { logger } = new ServiceBroker({ logger: false });
+
+  const nc = await connect({ servers: process.env.TRANSPORTER!, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  const manager = await nc.jetstreamManager();
+  after(() => nc.close());
+
+  let made = 0;
+  /** A room of the test's own: its record, carried, and a log of it. */
+  const start = (t: { after(done: () => Promise<void>): void }, { carried = true } = {}) => {
+    const room = `room${++made}`;
+    const store = openEventStore(room);
+    const log = openLog(room);
+    let carrier = carried ? carry(room, store, logger) : undefined;
+    t.after(async () => {
+      await carrier?.close();
+      await Promise.all([log.close(), store.close()]);
+    });
+    const begin = () => {
+      carrier = carry(room, store, logger);
+    };
+    const append = async (commits: Commit[]) => void (await Promise.all(commits.map((commit) => store.append(commit))));
+    return { room, store, log, append, begin, one: reader(log) };
+  };
+  type Room = ReturnType<typeof start>;
+  const untilRead = (one: Room["one"], stream: string, version: number) =>
+    until(async () => {
+      const place = await one.read().catch(() => ""); // the bus may be away: a follower tries again, too
+      return one.of(stream).at(-1) === version && place;
+    });
+
+  describe("the log", () => {
+    logContract(async () => {
+      const store = openEventStore("contract");
+      const carrier = carry("contract", store, logger);
+      const close = async () => {
+        await carrier.close();
+        await store.close();
+      };
+      return { store, open: () => openLog("contract"), close };
+    });
+  });
+
+  test("what a node committed and did not publish before it died is published by another", async (t) => {
+    const { append, begin, one } = start(t, { carried: false });
+    const stream = newStream();
+    await append(chain(stream, 2, () => ({ at: Date.now() - 10_000 })));
+    await one.read();
+    await one.read();
+    const place = await one.read();
+    assert.match(place, /^stream /, "it has gone through the record");
+    const other = newStream();
+    await append(chain(other, 3, () => ({ at: Date.now() - 10_000 }))); // behind the record, and nobody tells
+    begin();
+    await untilRead(one, other, 3);
+    assert.deepEqual(
+      [one.of(stream), one.of(other)],
+      [
+        [1, 2],
+        [1, 2, 3],
+      ],
+    );
+  });
+
+  test("what is sent twice, out of order, or by name only arrives once, in order and whole", async (t) => {
+    const { room, store, append, begin, one } = start(t, { carried: false });
+    begin();
+    const [first] = chain(newStream(), 1) as [Commit];
+    await append([first]);
+    await untilRead(one, first.stream, 1);
+    const stream = newStream();
+    const commits = chain(stream, 4, (n) => ({ events: [{ type: "Said", n } as never] }));
+    const js = nc.jetstream();
+    const unseen = openEventStore(`${room}`);
+    t.after(() => unseen.close());
+    await Promise.all(commits.map((commit) => store.append(commit)));
+    for (const n of [2, 0, 2, 3, 1, 0]) {
+      await js.publish(subjectOf(room, stream), encode({ ...commits[n]!, position: 0, ...(n === 3 && { events: [] }) }), {
+        msgID: randomUUIDv7(),
+      });
+    }
+    await untilRead(one, stream, 4);
+    assert.deepEqual(
+      one.got.filter((commit) => commit.stream === stream).map(({ events }) => (events[0] as never as { n: number }).n),
+      [0, 1, 2, 3],
+    );
+  });
+
+  test("who has been away for longer than the stream keeps goes through the record, and on from there", async (t) => {
+    const { room, append, one } = start(t);
+    const stream = newStream();
+    const commits = chain(stream, 12);
+    await append(commits.slice(0, 3));
+    const place = await untilRead(one, stream, 3);
+    await append(commits.slice(3, 9));
+    await until(async () => (await manager.streams.info(streamOf(room))).state.last_seq >= 9);
+    await manager.streams.purge(streamOf(room));
+    const late = reader(openLogOf(t, room));
+    late.goOn(place);
+    await untilRead(late, stream, 9);
+    await append(commits.slice(9));
+    await untilRead(late, stream, 12);
+    assert.deepEqual(late.of(stream).slice(-9), [4, 5, 6, 7, 8, 9, 10, 11, 12]);
+  });
+
+  test("a stream that was lost is made anew, and nothing that was committed is missed", async (t) => {
+    const { room, append, one } = start(t);
+    const stream = newStream();
+    const commits = chain(stream, 9);
+    await append(commits.slice(0, 3));
+    await untilRead(one, stream, 3);
+    await manager.streams.delete(streamOf(room));
+    await append(commits.slice(3, 6));
+    await untilRead(one, stream, 6);
+    await append(commits.slice(6));
+    await untilRead(one, stream, 9);
+    assert.deepEqual(one.of(stream), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test("who knows another message in his place than the stream has goes through the record", async (t) => {
+    const { room, append, one } = start(t);
+    const stream = newStream();
+    await append(chain(stream, 3));
+    const place = await untilRead(one, stream, 3);
+    const [, epoch, seq] = place.split(" ");
+    const other = reader(openLogOf(t, room));
+    other.goOn(`stream ${epoch} ${seq} ${randomUUIDv7()}`);
+    await untilRead(other, stream, 3);
+    assert.deepEqual(other.of(stream), [1, 2, 3]);
+  });
+
+  test("while NATS is away commits go on; when it is back they arrive, in order", {
+    skip: !nats && "the server is not ours to stop",
+  }, async (t) => {
+    const { append, one } = start(t);
+    const stream = newStream();
+    const commits = chain(stream, 9, () => ({ at: Date.now() - 10_000 }));
+    await append(commits.slice(0, 3));
+    await untilRead(one, stream, 3);
+    await nats!.end("SIGKILL");
+    await append(commits.slice(3, 6));
+    await assert.rejects(
+      until(async () => void (await one.read())),
+      { type: "BUS_UNAVAILABLE", code: 503 },
+    );
+    await nats!.again();
+    await append(commits.slice(6));
+    await untilRead(one, stream, 9);
+    assert.deepEqual(one.of(stream), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  const openLogOf = (t: { after(done: () => Promise<void>): void }, room: string) => {
+    const log = openLog(room);
+    t.after(() => log.close());
+    return log;
+  };
+});
