@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   connect,
   DiscardPolicy,
@@ -13,6 +14,8 @@ import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
 import { natsOptions } from "./nats.options.ts";
 
+const WAIT = 250; // milliseconds between two attempts at the first connection
+const FIRST = 2_000; // milliseconds that the first connection may take before it counts as away
 const TIMEOUT = 4_000; // milliseconds until an answer of JetStream's counts as lost
 const HOUR = 3_600_000_000_000; // nanoseconds
 const NOT_FOUND = 10_059; // JetStream's code for a stream that is not there
@@ -40,12 +43,13 @@ export class JetStreamHost {
   readonly #listeners = new Set<() => void>();
   readonly #forget: () => void;
   #manager?: JetStreamManager;
+  readonly #since = performance.now();
   #opened = false;
   #closed = false;
   #up = false;
 
   private constructor() {
-    this.#connected = connect({ ...natsOptions(config.transporter!, `banyan ${config.namespace} events`), waitOnFirstConnect: true });
+    this.#connected = this.#connect();
     this.#connected.then((nc) => this.#watch(nc)).catch(() => {});
     this.#forget = dependsOn("events", () => this.ask((js) => js.jetstreamManager().then((manager) => manager.getAccountInfo())));
   }
@@ -91,11 +95,22 @@ export class JetStreamHost {
     this.#closed = true;
     this.#forget();
     if (this.#opened) await (await this.#connected).close();
-    else void this.#connected.then((late) => late.close()).catch(() => {});
+  }
+
+  /** Again and again until a server answers; after that the client comes back by itself. */
+  async #connect(): Promise<NatsConnection> {
+    while (!this.#closed) {
+      const nc = await connect(natsOptions(config.transporter!, `banyan ${config.namespace} events`)).catch(() => undefined);
+      if (nc) return nc;
+      await delay(WAIT, undefined, { ref: false });
+    }
+    throw away(new Error("closed"));
   }
 
   async #now(): Promise<NatsConnection> {
-    if (this.#opened && !this.#up) throw away(new Error("no server answers"));
+    const left = this.#opened ? 0 : FIRST - (performance.now() - this.#since);
+    if (!this.#up && left > 0) await Promise.race([this.#connected, delay(left, undefined, { ref: false })]);
+    if (!this.#up) throw away(new Error("no server answers"));
     return this.#connected;
   }
 

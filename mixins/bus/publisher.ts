@@ -70,9 +70,7 @@ export class Publisher {
 
   #add(commits: readonly Logged[]) {
     if (this.#waiting.length < MOST_WAITING) this.#waiting.push(...commits);
-    this.#pumping ??= this.#pump().finally(() => {
-      this.#pumping = undefined;
-    });
+    this.#pumping ??= this.#pump();
   }
 
   async #pump() {
@@ -86,6 +84,7 @@ export class Publisher {
         this.#tell(true, error);
       }
     }
+    this.#pumping = undefined; // in the same turn in which nothing waits any more
   }
 
   async #sweep() {

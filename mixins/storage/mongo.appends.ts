@@ -1,4 +1,3 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Collection } from "mongodb";
 import { Conflict, Unavailable } from "../core/errors.ts";
@@ -34,7 +33,7 @@ interface End {
 const ENDS = 50_000; // streams whose last commit is known without asking
 const TRIES = 3;
 const SIZE = 1_000_000; // characters, about, that one document may take
-const AGAIN = 50; // milliseconds before an insert in doubt is sent again
+const PATIENCE = 1_000; // milliseconds that a broken connection has to come back before what was on its way counts as in doubt
 
 /**
  * Sends commits to a collection: those of one stream that wait together in one document, those of one tick in one
@@ -173,12 +172,11 @@ export class MongoAppends {
         await Promise.all(open.filter((_, i) => refused.has(i)).map(({ line }) => this.#compare(line)));
         return;
       } catch (error) {
-        if (n === TRIES || !(error instanceof Unavailable) || !this.#host.up) {
+        open = open.filter(({ line }) => line.sending!.length > 0);
+        if (n === TRIES || !(error instanceof Unavailable) || !(await this.#host.back(PATIENCE))) {
           for (const { line } of open) this.#fail(line, error);
           return;
         }
-        open = open.filter(({ line }) => line.sending!.length > 0);
-        await delay(AGAIN * n);
       }
     }
   }

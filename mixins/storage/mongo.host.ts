@@ -28,6 +28,7 @@ export class MongoHost {
 
   readonly client: MongoClient;
   readonly #forget: () => void;
+  readonly #waiting: ((up: boolean) => void)[] = [];
   #up = true;
 
   private constructor(url: string) {
@@ -49,6 +50,7 @@ export class MongoHost {
     this.client.on("topologyDescriptionChanged", ({ newDescription }) => {
       const servers = [...newDescription.servers.values()];
       this.#up = servers.some(({ type, error }) => WRITABLE.has(type) || (type === "Unknown" && !error)); // one that has not been asked yet may be there
+      if (this.#up) for (const tell of this.#waiting.splice(0)) tell(true);
     });
     this.#forget = dependsOn("mongodb", () => this.client.db("admin").command({ ping: 1 }));
   }
@@ -56,6 +58,15 @@ export class MongoHost {
   /** Whether a server is known to answer. */
   get up(): boolean {
     return this.#up;
+  }
+
+  /** Resolves once a server takes writes, at the latest after `patience` milliseconds, and says whether one does. */
+  back(patience: number): Promise<boolean> {
+    if (this.#up) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve);
+      setTimeout(() => resolve(this.#up), patience).unref();
+    });
   }
 
   /** The database of a room: `<namespace>_<room>`. */

@@ -11,6 +11,8 @@ export interface BadNetwork {
   open(): Promise<void>;
   /** Keeps back what the server says, from now on or from when a client says `after`: what is asked is done, and nobody hears of it. */
   hold(after?: string): void;
+  /** How many answers are kept back now. */
+  held(): number;
   /** Hands over what was kept back, to those who still listen. */
   letGo(): void;
   /** From now on what is asked reaches the server, and its answer finds the connection cut, until `mend`. */
@@ -70,6 +72,7 @@ export const startProxy = async (target: number, host = "127.0.0.1"): Promise<Ba
       cue = after;
       if (after === undefined) kept ??= [];
     },
+    held: () => kept?.length ?? 0,
     letGo() {
       cue = undefined;
       const waiting = kept ?? [];
