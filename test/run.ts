@@ -16,6 +16,7 @@ const ALL = ["services/**/*.test.ts", "mixins/**/*.test.ts", "test/**/*.test.ts"
 /** What runs in both settings. */
 const BOTH = [
   "mixins/*.test.ts",
+  "mixins/storage/{cursor,lease,saga}-store.test.ts",
   "services/*/*.service.test.ts",
   "services/imports/imports.run.test.ts",
   "test/integration/*.test.ts",

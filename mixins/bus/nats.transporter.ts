@@ -3,8 +3,8 @@ import { Errors, Transporters } from "moleculer";
 import { connect, Events, type Msg, type NatsConnection } from "nats";
 import { Rejected } from "../core/errors.ts";
 import { dependsOn } from "../runtime/health.ts";
+import { Bundles } from "./bundles.ts";
 import { natsOptions } from "./nats.options.ts";
-import { Outbox } from "./outbox.ts";
 import { isNodeId, isPayload, type Packet, type Payload, trim } from "./packets.ts";
 import { PendingCalls } from "./pending.calls.ts";
 import { busUnavailable } from "./remote.calls.ts";
@@ -25,7 +25,7 @@ export class NatsTransporter extends Transporters.NATS {
   readonly #address: string;
   readonly #topics = new Map<string, string>();
   readonly #replies = new Map<string, string>();
-  readonly #outbox = new Outbox(
+  readonly #bundles = new Bundles(
     (topic, data, reply) => {
       if (this.client && !this.client.isClosed()) this.client.publish(topic, data, reply === undefined ? undefined : { reply });
     },
@@ -58,7 +58,7 @@ export class NatsTransporter extends Transporters.NATS {
     this.#closing = true;
     this.#forget();
     this.#pending?.close();
-    this.#outbox.flush();
+    this.#bundles.flush();
     if (this.connected) await Promise.race([this.client?.flush().catch(() => {}), delay(RETRY)]);
     this.connected = false;
     await this.client?.close();
@@ -139,8 +139,8 @@ export class NatsTransporter extends Transporters.NATS {
       if (isCall) trim(packet.payload);
       let text = this.#write(packet);
       if (text.length > this.#most / 3 && Buffer.byteLength(text) > this.#most) text = this.#write(this.#instead(packet));
-      if (!isCall) this.#outbox.flush(); // what tells of a node keeps its place among the calls
-      this.#outbox.put(
+      if (!isCall) this.#bundles.flush(); // what tells of a node keeps its place among the calls
+      this.#bundles.put(
         topic,
         text,
         target ?? undefined,

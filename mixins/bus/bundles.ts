@@ -14,7 +14,7 @@ export type Send = (topic: string, data: Buffer, reply: string | undefined) => v
  * bundles: for NATS and both clients a message costs as much as what is in it. 8 KB go at once, and the other side begins with
  * them while this one goes on. Both together: 64 calls at a time went from 71,000 to 100,000 a second and more.
  */
-export class Outbox {
+export class Bundles {
   readonly #send: Send;
   readonly #takesBundles: (node: string) => boolean;
   #bundles = new Map<string, Bundle>();

@@ -1,17 +1,12 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
+import { until } from "../../test/support/other-node.ts";
+import { settle } from "../../test/support/setting.ts";
 
-const DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-lease-"));
-process.env.DATA_DIR = DATA_DIR;
-const { SqliteLeaseStore } = await import("./sqlite.lease-store.ts");
-const leases = new SqliteLeaseStore("room");
-after(async () => {
-  await leases.close();
-  rmSync(DATA_DIR, { recursive: true });
-});
+settle();
+const { openLeaseStore } = await import("./open.ts");
+const leases = openLeaseStore("room");
+after(() => leases.close());
 
 const LONG = 600_000;
 const OVER = -1; // a lease that has run out as it is taken
@@ -19,15 +14,16 @@ const OVER = -1; // a lease that has run out as it is taken
 test("of many who ask for a name at once, one has it, and keeps it as long as he renews it", async () => {
   const owners = Array.from({ length: 10 }, (_, n) => `owner${n}`);
   const taken = await Promise.all(owners.map((owner) => leases.take("work", owner, LONG)));
-  assert.deepEqual(taken, [true, ...Array(9).fill(false)]);
-  assert.ok(await leases.take("work", "owner0", LONG));
-  assert.ok(!(await leases.take("work", "owner1", LONG)));
-  assert.ok(await leases.take("other", "owner1", LONG), "another name is another matter");
+  assert.equal(taken.filter(Boolean).length, 1);
+  const [holder, other] = [owners[taken.indexOf(true)]!, owners[taken.indexOf(false)]!];
+  assert.ok(await leases.take("work", holder, LONG));
+  assert.ok(!(await leases.take("work", other, LONG)));
+  assert.ok(await leases.take("other", other, LONG), "another name is another matter");
 });
 
 test("a name whose time is over goes to whoever asks first", async () => {
   assert.ok(await leases.take("slow", "a", OVER));
-  assert.ok(await leases.take("slow", "b", LONG));
+  await until(() => leases.take("slow", "b", LONG)); // where nobody's clock counts, it has to be seen standing still
   assert.ok(!(await leases.take("slow", "a", LONG)));
 });
 
@@ -42,6 +38,8 @@ test("a name that is given back is free at once; nobody gives back another one's
 test("an owner is alive while he holds any name", async () => {
   await leases.take("n1", "living", LONG);
   await leases.take("n2", "dead", OVER);
-  assert.deepEqual(await leases.alive(["living", "dead", "unknown"]), new Set(["living"]));
+  const alive = () => leases.alive(["living", "dead", "unknown"]);
+  await until(async () => (await alive()).size === 1);
+  assert.deepEqual(await alive(), new Set(["living"]));
   assert.deepEqual(await leases.alive([]), new Set());
 });

@@ -1,26 +1,26 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
-import { Outbox } from "./outbox.ts";
+import { Bundles } from "./bundles.ts";
 
 const sent = () => {
   const messages: [string, string, string | undefined][] = [];
-  const outbox = new Outbox(
+  const bundles = new Bundles(
     (topic, data, reply) => messages.push([topic, data.toString(), reply]),
     (node) => node !== "plain",
   );
-  return { messages, outbox };
+  return { messages, bundles };
 };
 
 test("what one turn brings for a node is one message, in order; what is for all, or for a node that takes no bundles, goes one by one", async () => {
-  const { messages, outbox } = sent();
-  outbox.put("REQ.a", "1", "a", "RES.me.a");
-  outbox.put("REQ.plain", "2", "plain", "RES.me.plain");
-  outbox.put("REQ.a", "3", "a", "RES.me.a");
-  outbox.put("REQ.plain", "4", "plain", "RES.me.plain");
-  outbox.put("INFO", "5");
-  outbox.put("INFO", "6");
-  outbox.put("RES.b", "7", "b");
+  const { messages, bundles } = sent();
+  bundles.put("REQ.a", "1", "a", "RES.me.a");
+  bundles.put("REQ.plain", "2", "plain", "RES.me.plain");
+  bundles.put("REQ.a", "3", "a", "RES.me.a");
+  bundles.put("REQ.plain", "4", "plain", "RES.me.plain");
+  bundles.put("INFO", "5");
+  bundles.put("INFO", "6");
+  bundles.put("RES.b", "7", "b");
   assert.deepEqual(messages, []);
   await turn();
   assert.deepEqual(messages, [
@@ -31,18 +31,18 @@ test("what one turn brings for a node is one message, in order; what is for all,
     ["INFO", "6", undefined],
     ["RES.b", "7", undefined],
   ]);
-  outbox.put("RES.b", "8", "b");
+  bundles.put("RES.b", "8", "b");
   await turn();
   assert.deepEqual(messages.at(-1), ["RES.b", "8", undefined]);
 });
 
 test("8 KB go at once, and what is larger goes alone", () => {
-  const { messages, outbox } = sent();
+  const { messages, bundles } = sent();
   const text = "1".repeat(1_000);
-  for (let n = 0; n < 10; n++) outbox.put("RES.a", text, "a");
+  for (let n = 0; n < 10; n++) bundles.put("RES.a", text, "a");
   assert.equal(messages.length, 1);
   const large = "2".repeat(20_000);
-  outbox.put("RES.a", large, "a");
+  bundles.put("RES.a", large, "a");
   assert.deepEqual(
     messages.map(([, data]) => data.length),
     [9 * 1_001 + 1, 1_000, 20_000],

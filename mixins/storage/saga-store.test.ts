@@ -1,20 +1,14 @@
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { after, test } from "node:test";
 import { next } from "../../test/support/event-store.contract.ts";
+import { settle } from "../../test/support/setting.ts";
 import type { SagaEvent } from "../core/saga.ts";
 import type { Commit } from "./event-store.ts";
 
-const DATA_DIR = mkdtempSync(join(tmpdir(), "banyan-sagas-"));
-process.env.DATA_DIR = DATA_DIR;
-const { SqliteSagaStore } = await import("./sqlite.saga-store.ts");
-const sagas = new SqliteSagaStore("room");
-after(async () => {
-  await sagas.close();
-  rmSync(DATA_DIR, { recursive: true });
-});
+settle();
+const { openSagaStore } = await import("./open.ts");
+const sagas = openSagaStore("room");
+after(() => sagas.close());
 
 const commit = (id: string, before?: Commit): Commit<SagaEvent> => next(id, before) as Commit<SagaEvent>;
 const row = (id: string, status: string) => ({ id, saga: "confirm", status, owner: "me", at: 1 });
