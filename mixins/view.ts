@@ -111,11 +111,6 @@ export class View<D extends object> {
     return this.#serving.store.totals(dimension, range);
   }
 
-  /** Changes whenever an answer might. */
-  stamp(): Soon<string> {
-    return this.#stamp();
-  }
-
   async progress(): Promise<Progress> {
     const next = this.#next;
     return {

@@ -1,8 +1,8 @@
 import { LRUCache } from "lru-cache";
-import type { Collection } from "mongodb";
+import type { Collection, FindOptions } from "mongodb";
 import { Conflict, Unavailable } from "../core/errors.ts";
 import type { Commit } from "./event-store.ts";
-import { type CommitRow, MOST, readStream, toRow } from "./mongo.commits.ts";
+import { type CommitRow, idOf, MOST, readStream, toRow } from "./mongo.commits.ts";
 import { type MongoHost, refusedOf } from "./mongo.host.ts";
 
 /** What is written beside a commit, before it or once it is there. */
@@ -194,8 +194,9 @@ export class MongoAppends {
   async #compare(line: Line) {
     const sent = line.sending!;
     try {
-      const stored = await this.#read(line.stream, sent[0]!.commit.version - 1);
+      const stored = await this.#read(line.stream, sent[0]!.commit.version - 1, { readConcern: { level: "local" } });
       if (stored[0]?.id === sent[0]!.commit.id) {
+        await this.#confirm(sent[0]!.commit);
         const same = sent.filter(({ commit }, i) => stored[i]?.id === commit.id);
         line.sending = same;
         this.#take(line);
@@ -209,6 +210,11 @@ export class MongoAppends {
     } catch (error) {
       this.#fail(line, error);
     }
+  }
+
+  /** What is there may be on one server only; once a write behind it is on a majority, so is it. */
+  async #confirm({ stream, version }: Commit) {
+    await this.#host.ask(() => this.#collection.updateOne({ _id: idOf(stream, version) }, { $inc: { again: 1 } }));
   }
 
   #take(line: Line) {
@@ -236,7 +242,7 @@ export class MongoAppends {
     for (const { reject } of [...line.sending!, ...line.waiting.splice(0)]) reject(error);
   }
 
-  #read(stream: string, version: number): Promise<Commit[]> {
-    return this.#host.ask(() => readStream(this.#collection, stream, version, Number.POSITIVE_INFINITY, undefined));
+  #read(stream: string, version: number, options: FindOptions = {}): Promise<Commit[]> {
+    return this.#host.ask(() => readStream(this.#collection, stream, version, Number.POSITIVE_INFINITY, undefined, options));
   }
 }

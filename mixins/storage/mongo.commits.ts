@@ -1,4 +1,4 @@
-import type { Collection } from "mongodb";
+import type { Collection, FindOptions } from "mongodb";
 import type { Commit } from "./event-store.ts";
 import type { Row } from "./mongo.host.ts";
 
@@ -9,6 +9,8 @@ export interface CommitRow extends Row {
   readonly commits: Omit<Commit, "stream">[];
   /** Set until they are known to be on the bus. */
   readonly open?: 1;
+  /** How often they were sent once more, their answer having been lost. */
+  readonly again?: number;
 }
 
 /** How many commits one document holds at most. */
@@ -39,6 +41,7 @@ export const readStream = async (
   version: number,
   limit: number,
   end: number | undefined,
+  options: FindOptions = {},
 ): Promise<Commit[]> => {
   const commits: Commit[] = [];
   let at = version;
@@ -53,7 +56,7 @@ export const readStream = async (
   };
   const fetch = async (from: number, to: number) => {
     const ids = Array.from({ length: to - from + 1 }, (_, n) => idOf(stream, from + n));
-    take(await collection.find({ _id: { $in: ids } }).toArray());
+    take(await collection.find({ _id: { $in: ids } }, options).toArray());
     return at >= to;
   };
   const inside = version > 0 && version !== end; // perhaps in the middle of a document, which begins before

@@ -1,4 +1,12 @@
-import { type Collection, type Db, type Document, MongoBulkWriteError, MongoClient, MongoServerError } from "mongodb";
+import {
+  type Collection,
+  type CollectionOptions,
+  type Db,
+  type Document,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoServerError,
+} from "mongodb";
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
@@ -35,8 +43,8 @@ export class MongoHost {
     this.client = new MongoClient(url, {
       appName: `banyan ${config.namespace}`,
       writeConcern: { w: "majority", journal: true },
-      readConcern: { level: "local" },
-      readPreference: "primary", // what was acknowledged is what the next read must see
+      readConcern: { level: "majority" }, // what a fail-over could still take back is not seen yet,
+      readPreference: "primary", // and what was acknowledged is
       retryWrites: false, // an insert that was repeated tells itself by its id; standalone servers refuse the option
       retryReads: true,
       serverSelectionTimeoutMS: SELECT,
