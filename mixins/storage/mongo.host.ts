@@ -1,12 +1,4 @@
-import {
-  type Collection,
-  type CollectionOptions,
-  type Db,
-  type Document,
-  MongoBulkWriteError,
-  MongoClient,
-  MongoServerError,
-} from "mongodb";
+import { type Collection, type Db, type Document, MongoBulkWriteError, MongoClient, MongoServerError } from "mongodb";
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
