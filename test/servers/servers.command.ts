@@ -1,4 +1,4 @@
-import { mkdirSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { checkers } from "./checkers.ts";
@@ -12,7 +12,11 @@ npm run servers -- --install    installs only, also what the tests check the dep
                                 with 1 where something could not be had`;
 
 const PORTS = { nats: 4222, mongo: 27017, redis: 6379 } as const;
-const ARGS = { nats: [], mongo: [], redis: ["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"] } as const;
+const ARGS = {
+  nats: ["-c", join(SHELF, "nats.conf")],
+  mongo: [],
+  redis: ["--maxmemory", "256mb", "--maxmemory-policy", "allkeys-lru"],
+} as const;
 const VARIABLES = { nats: "TRANSPORTER", mongo: "MONGO_URL", redis: "REDIS_URL" } as const;
 
 const typed = () => {
@@ -36,6 +40,9 @@ if (values.install) {
   if (failed.length === 0) console.log(`These are here: ${Object.keys(wanted).join(", ")}`);
   process.exit(failed.length > 0 ? 1 : 0);
 }
+
+mkdirSync(SHELF, { recursive: true });
+writeFileSync(join(SHELF, "nats.conf"), "max_payload: 8MB\n"); // a request of 1 MB, and what goes around it
 
 const running: Server[] = [];
 const stop = async () => {
