@@ -53,7 +53,7 @@ export class MongoEventStore implements EventStore, Outbox {
     this.#appends = new MongoAppends(this.#host, this.#commits, carried ? tell : undefined);
     // they make a search quicker, and carry nothing: a server that has none finds the same
     this.#hints = Promise.allSettled([
-      this.#commits.createIndex({ stream: 1, "commits.once": 1 }, { sparse: true }),
+      this.#commits.createIndex({ "commits.once": 1, stream: 1 }, { partialFilterExpression: { "commits.once": { $exists: true } } }),
       this.#commits.createIndex({ open: 1 }, { sparse: true }),
     ]);
   }
