@@ -5,6 +5,7 @@ import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer
 import settings from "../../moleculer.config.ts";
 import { config } from "./config.ts";
 import { prepareDataDir } from "./data-dir.ts";
+import { loadEvents } from "./declared.ts";
 import { tryPort, urlOf } from "./port.ts";
 import { Refused } from "./refused.ts";
 import { tellStatus } from "./status.ts";
@@ -59,7 +60,7 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
   if (!config.mongoUrl) prepareDataDir(config.dataDir);
   if (rooms.includes("gateway")) await tryPort(config.host, config.port, "PORT");
 
-  for (const file of globSync("services/*/*.events.ts", { cwd: HOUSE })) await import(join(HOUSE, file)); // their upcasters: logs of rooms that run elsewhere are read here too
+  await loadEvents();
   const schemas = await Promise.all(rooms.map(load));
   const logger: BrokerOptions["logger"] = { type: "Console", options: { level: "warn", formatter: "short" } };
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });

@@ -72,16 +72,23 @@ const verified = async (folder: string, progress: Progress): Promise<Manifest> =
 };
 
 /** SQLite leaves its WAL mode only for a connection that is alone, so asking it to tells whether somebody else has the file open. */
+export const openUnused = (path: string): DatabaseSync => {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec("PRAGMA journal_mode = DELETE");
+    return db;
+  } catch (error) {
+    db.close();
+    if ((error as { errcode?: number }).errcode === BUSY) throw new Refused(`${path} is in use; stop the system that runs on it first`);
+    throw error;
+  }
+};
+
 const requireUnused = (path: string) => {
   try {
-    const db = new DatabaseSync(path, { timeout: 0 });
-    try {
-      db.exec("PRAGMA journal_mode = DELETE");
-    } finally {
-      db.close();
-    }
+    openUnused(path).close();
   } catch (error) {
-    if ((error as { errcode?: number }).errcode === BUSY) throw new Refused(`${path} is in use; stop the system that runs on it first`);
+    if (error instanceof Refused) throw error;
     // a file that is damaged is what a restore is for
   }
 };
