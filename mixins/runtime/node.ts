@@ -58,6 +58,7 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
   const all = allRooms();
   const rooms = others.length > 0 && wanted?.length === 0 ? [] : wanted ? choose(wanted, all) : choose(config.rooms, all, "ROOMS: there");
   if (!config.mongoUrl) prepareDataDir(config.dataDir);
+  else if (rooms.some((room) => room !== "gateway")) await requireSettled();
   if (rooms.includes("gateway")) await tryPort(config.host, config.port, "PORT");
 
   await loadEvents();
@@ -88,6 +89,12 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
       status?.close();
     },
   };
+};
+
+/** Throws `Refused` where a move into the cluster's databases was cut off: what is there is half a house. */
+const requireSettled = async () => {
+  const { requireWhole } = await import("../storage/mongo.whole.ts");
+  await requireWhole();
 };
 
 /** The rooms that are wanted; all where none is. `source` begins the sentence that says that one does not exist. */

@@ -73,7 +73,7 @@ const shownFigures = (figures: readonly ReportLine[]): string[] => {
   const parts = [...Map.groupBy(figures, ({ report, dimension }) => `${report} by ${dimension === "all" ? "month" : dimension}`)];
   return parts.flatMap(([part, lines]) => {
     const head = `${part}: ${lines.length} lines, the same on both sides`;
-    if (lines.length > 50) return [head];
+    if (lines.length > 40) return [head];
     const rows = lines.map(
       ({ key, currency, measures }) =>
         `  ${key.padEnd(24)}${currency}  ${Object.entries(measures)
