@@ -36,11 +36,20 @@ export class MongoPortableRecord implements PortableRecord {
   }
 
   async open(): Promise<void> {
+    await this.openRunning();
+    await this.requireUnused();
+  }
+
+  /** Also where nodes run on it: what is read then is of no one moment. */
+  async openRunning(): Promise<void> {
+    await this.connect();
+    if (await this.isMarked()) throw new Refused(`${this.name}: a move into it was interrupted; run it again first`);
+  }
+
+  protected async connect(): Promise<void> {
     await this.client.connect().catch((error: Error) => {
       throw new Refused(`${this.name} is not to be had: ${error.message}`);
     });
-    if (await this.isMarked()) throw new Refused(`${this.name}: a move into it was interrupted; run it again first`);
-    await this.requireUnused();
   }
 
   /** Throws `Refused` where somebody renews a lease: every node holds some, but for one that runs the gateway alone. */

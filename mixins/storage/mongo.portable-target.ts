@@ -18,9 +18,7 @@ type Writes = { [S in Section]: (db: Db, entries: readonly Entries[S][]) => Prom
 /** A cluster's databases, as they are filled from elsewhere. What arrives counts as published: who follows begins with the record. */
 export class MongoPortableTarget extends MongoPortableRecord implements PortableTarget {
   async open(): Promise<void> {
-    await this.client.connect().catch((error: Error) => {
-      throw new Refused(`${this.name} is not to be had: ${error.message}`);
-    });
+    await this.connect();
   }
 
   async begin(from: string): Promise<void> {

@@ -76,16 +76,20 @@ export interface PortableRecord {
   close(): Promise<void>;
 }
 
-/** One that takes another's entries. */
-export interface PortableTarget extends PortableRecord {
-  /** Marks it as being filled from there: no node starts on it. Throws `Refused` where it has data of its own, or of another origin. */
-  begin(from: string): Promise<void>;
+/** What takes another's entries. */
+export interface Receiver {
   /** How far a section has come. */
   place(room: string, section: Section): Promise<string>;
   /** Stores the entries, which may be there already, and then that the section has come to `next`. */
   write<S extends Section>(room: string, section: S, entries: readonly Entries[S][], next: string): Promise<void>;
   /** Puts together what only the whole tells. */
   settle(): Promise<void>;
+}
+
+/** A system that is filled from another one. */
+export interface PortableTarget extends PortableRecord, Receiver {
+  /** Marks it as being filled from there: no node starts on it. Throws `Refused` where it has data of its own, or of another origin. */
+  begin(from: string): Promise<void>;
   /** Takes the mark away. */
   finish(): Promise<void>;
 }

@@ -1,5 +1,4 @@
-import type { Tally } from "./portable.tally.ts";
-import { type Entry, type PortableRecord, type PortableTarget, SECTIONS, type Section } from "./portable-record.ts";
+import { type Entry, type PortableRecord, type Receiver, SECTIONS, type Section } from "./portable-record.ts";
 
 /** Told after each batch: which section of which room, and how many of its entries are through since this began. */
 export type Told = (room: string, section: Section, entries: number) => void;
@@ -9,7 +8,6 @@ export interface Choice {
   keep?(room: string, section: Section, entry: Entry): boolean;
   /** Before a section is read for the first time. */
   before?(section: Section): Promise<void>;
-  tally?(room: string, section: Section): Tally;
 }
 
 const BATCH = 2_000; // always the same: what was cut off is stored again as it was
@@ -18,12 +16,7 @@ const BATCH = 2_000; // always the same: what was cut off is stored again as it 
  * Copies a system's record, section by section of all rooms, from where it came to when it was cut off. Each batch is
  * stored before it is noted that it is, so a batch may be stored twice, which is the same as once.
  */
-export const copyRecord = async (
-  source: PortableRecord,
-  target: PortableTarget,
-  told: Told = () => {},
-  choice: Choice = {},
-): Promise<void> => {
+export const copyRecord = async (source: PortableRecord, target: Receiver, told: Told = () => {}, choice: Choice = {}): Promise<void> => {
   const rooms = await source.rooms();
   for (const section of SECTIONS) {
     await choice.before?.(section);
@@ -33,8 +26,6 @@ export const copyRecord = async (
         const { entries: found, next } = await source.read(room, section, after, BATCH);
         if (next === after) break;
         const entries = choice.keep ? found.filter((entry) => choice.keep!(room, section, entry)) : found;
-        const tally = choice.tally?.(room, section);
-        if (tally) for (const entry of entries) tally.add(entry);
         await target.write(room, section, entries, next);
         through += entries.length;
         told(room, section, through);

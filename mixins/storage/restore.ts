@@ -58,10 +58,11 @@ export const restore = async (
   return { manifest, before };
 };
 
-const verified = async (folder: string, progress: Progress): Promise<Manifest> => {
+/** A backup's manifest, once all of its files have been found to be as it says. */
+export const verified = async <M extends Manifest = Manifest>(folder: string, progress: Progress, format = FORMAT): Promise<M> => {
   if (!existsSync(join(folder, MANIFEST))) throw new Refused(`${folder} is no whole backup: it has no ${MANIFEST}`);
-  const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), "utf8")) as Manifest;
-  if (manifest.format !== FORMAT) throw new Refused(`${folder} is of format ${manifest.format}; this version reads format ${FORMAT}`);
+  const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), "utf8")) as M;
+  if (manifest.format !== format) throw new Refused(`${folder} is of format ${manifest.format}; format ${format} is what is read here`);
   for (const { name, bytes, sha256 } of manifest.files) {
     const path = join(folder, name);
     const same = name === basename(name) && existsSync(path) && statSync(path).size === bytes && (await digest(path)) === sha256;
