@@ -52,7 +52,7 @@ test(
     const backups = folder(t);
     const env = await servers(t);
     const system = await start(t, env);
-    assert.equal((await post(system.url, "inventory/LDPE/receipts", { id: "r", quantity: "1000000", cost: "1" })).status, 200);
+    assert.equal((await post(system.url, "inventory/LDPE/receipts", { id: "r", quantity: "1000000", cost: "1" })).status, 201);
     const trading = trade(system.url, deal);
     await trading.more(40);
     const before = [...trading.acknowledged];
