@@ -1,4 +1,5 @@
 import { parseArgs } from "node:util";
+import { withoutSecrets } from "../runtime/address.ts";
 import { exitFor, Refused } from "../runtime/refused.ts";
 import type { Moved } from "./migrate.ts";
 import type { ReportLine } from "./portable.figures.ts";
@@ -7,6 +8,7 @@ import { PROVEN, SECTIONS } from "./portable-record.ts";
 const USAGE = `npm run migrate -- --from data --to mongodb://…    takes all of an embedded system's record to a cluster
 npm run migrate -- --from mongodb://… --to data    and back
 
+cluster instead of mongodb://… is the one that MONGO_URL names: its password then shows in no list of processes
 --namespace NAME   of the cluster's databases; NAMESPACE, or banyan, where it is left out
 --help             shows this
 
@@ -34,7 +36,11 @@ const run = async () => {
   const { config } = await import("../runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
   const { allProjections } = await import("../runtime/declared.ts");
   const { migrate } = await import("./migrate.ts");
-  const moved = await migrate(values.from, values.to, {
+  const addressOf = (place: string) =>
+    place === "cluster" ? (config.mongoUrl ?? fail("cluster is what MONGO_URL names, and it is not set")) : place;
+  const [from, to] = [addressOf(values.from), addressOf(values.to)];
+  secrets.push(from, to);
+  const moved = await migrate(from, to, {
     namespace: values.namespace ?? config.namespace,
     reports: await allProjections(),
     told: telling(),
@@ -42,6 +48,13 @@ const run = async () => {
   });
   console.log(tableOf(moved));
 };
+
+const fail = (why: string): never => {
+  throw new Refused(why);
+};
+
+/** Addresses with what they keep secret, which no error may tell. */
+const secrets: string[] = [];
 
 const tell = (line: string) => process.stderr.write(`${line}\n`);
 
@@ -89,7 +102,7 @@ const told = (error: Error & { code?: string }) =>
   error.code?.startsWith("ERR_PARSE_ARGS")
     ? new Refused(`${error.message}\n${USAGE}`)
     : "errno" in error || error.name.startsWith("Mongo")
-      ? new Refused(`${error.message}; run it again, and it goes on`)
+      ? new Refused(`${withoutSecrets(error.message, secrets)}; run it again, and it goes on`)
       : error;
 
 await run().catch((error) => exitFor(told(error)));

@@ -5,11 +5,15 @@ import { pathToFileURL } from "node:url";
 import { MOVING, RESTORING } from "../runtime/data-dir.ts";
 import { Refused } from "../runtime/refused.ts";
 import { MANIFEST, roomFiles } from "./backup.ts";
+import type { Parked } from "./cursor-store.ts";
 import { type Entries, isViewer, type PortableParked, type PortableRecord, type Section, type Slice } from "./portable-record.ts";
 import { openUnused } from "./restore.ts";
-import { positionsOf } from "./sqlite.reach.ts";
+import { hasTable, positionsOf } from "./sqlite.reach.ts";
 
 type Row = Record<string, unknown>;
+
+/** Why a stream waits whose last commits a follower had not reached when the house moved: it was never tried. */
+export const NOT_YET = "not yet taken in when it was moved here";
 
 /** The record of an embedded system, in the files of its folder, which may be a backup's. */
 export class SqlitePortableRecord implements PortableRecord {
@@ -105,9 +109,6 @@ const parkedOf = (db: DatabaseSync, follower: string, source: string): PortableP
 
 const openCopy = (path: string) => new DatabaseSync(`${pathToFileURL(path)}?immutable=1`, { readOnly: true });
 
-const hasTable = (db: DatabaseSync, table: string) =>
-  db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(table) !== undefined;
-
 const TABLES: Record<Section, string> = {
   reached: "cursors",
   parked: "parked",
@@ -142,8 +143,10 @@ const documentIn = (answer: unknown): string | undefined => {
 };
 
 const ENTRY: { [S in Exclude<Section, "reached">]: (row: Row) => Entries[S] | undefined } = {
-  parked: ({ follower, body }) =>
-    isViewer(follower as string) ? undefined : { follower: follower as string, ...JSON.parse(body as string) },
+  parked: ({ follower, body }) => {
+    const parked = JSON.parse(body as string) as Parked;
+    return isViewer(follower as string) || parked.error === NOT_YET ? undefined : { follower: follower as string, ...parked };
+  },
   saga_commits: (row) => commitOf(row) as unknown as Entries["saga_commits"],
   commits: (row) => commitOf(row) as unknown as Entries["commits"],
   documents: ({ body, change, removed }) => ({

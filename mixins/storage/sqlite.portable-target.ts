@@ -3,6 +3,7 @@ import { dirname, join, resolve } from "node:path";
 import { MOVING, makeFolder, RESTORING } from "../runtime/data-dir.ts";
 import { Refused } from "../runtime/refused.ts";
 import { roomFiles, sync } from "./backup.ts";
+import type { Parked } from "./cursor-store.ts";
 import type { Commit } from "./event-store.ts";
 import { begunBefore, type ShownSaga, sagaRows } from "./portable.sagas.ts";
 import type {
@@ -20,8 +21,8 @@ import { SqliteDocuments } from "./sqlite.documents.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
 import { SqliteFile } from "./sqlite.file.ts";
 import { SqliteKeys } from "./sqlite.keys.ts";
-import { SqlitePortableRecord } from "./sqlite.portable-record.ts";
-import { cursorFor } from "./sqlite.reach.ts";
+import { NOT_YET, SqlitePortableRecord } from "./sqlite.portable-record.ts";
+import { endOf } from "./sqlite.reach.ts";
 import { SqliteSagaStore } from "./sqlite.saga-store.ts";
 
 type Writers = { [S in Section]: (room: string, entries: readonly Entries[S][]) => Promise<unknown> };
@@ -77,32 +78,12 @@ export class SqlitePortableTarget implements PortableTarget {
     await file.write(() => file.db.prepare("INSERT OR REPLACE INTO moving VALUES (?, ?)").run(section, next));
   }
 
-  /** Followers go on behind all that they had reached: from the first commit on that one had not, it is told them again, under the same keys. */
   async settle(): Promise<void> {
-    for (const [room, file] of this.#files) {
-      const followers = file.db.prepare("SELECT DISTINCT follower, source FROM moving_reached").all();
-      for (const { follower, source } of followers as { follower: string; source: string }[]) {
-        const reached = file.db
-          .prepare("SELECT stream, version FROM moving_reached WHERE follower = ? AND source = ?")
-          .all(follower, source);
-        const parked = file.db.prepare("SELECT stream FROM parked WHERE follower = ? AND source = ?").all(follower, source);
-        const position = cursorFor(
-          this.#file(source).db,
-          new Map(reached.map(({ stream, version }) => [stream as string, version as number])),
-          new Set(parked.map(({ stream }) => stream as string)),
-        );
-        this.#open(`cursors ${room}`, () => new SqliteCursorStore(room, this.#dir));
-        await file.write(() => file.db.prepare("INSERT OR REPLACE INTO cursors VALUES (?, ?, ?)").run(follower, source, position));
-      }
-    }
     await this.#closeStores();
   }
 
   async finish(): Promise<void> {
-    for (const name of roomFiles(this.#dir)) {
-      const file = this.#file(name.slice(0, -".db".length));
-      await file.write(() => file.db.exec("DROP TABLE moving; DROP TABLE moving_reached"));
-    }
+    for (const name of roomFiles(this.#dir)) await this.#placeFollowers(name.slice(0, -".db".length));
     await this.close();
     rmSync(this.#mark);
     await sync(this.#dir);
@@ -175,6 +156,40 @@ export class SqlitePortableTarget implements PortableTarget {
     new SqliteKeys(file); // its table
     const put = file.db.prepare("INSERT OR IGNORE INTO keys (once, digest, answer, at) VALUES (?, ?, ?, ?)");
     await file.write(() => entries.map(({ once, digest, answer, at }) => put.run(once, digest ?? null, answer, at)));
+  }
+
+  /** A follower goes on from the log's end; streams of which it has not reached all wait for it as if they had been parked, and are due. */
+  async #placeFollowers(room: string) {
+    const { db } = this.#file(room);
+    this.#open(`cursors ${room}`, () => new SqliteCursorStore(room, this.#dir));
+    const followers = db.prepare("SELECT DISTINCT follower, source FROM moving_reached").all() as { follower: string; source: string }[];
+    const ends = followers.map(({ source }) => endOf(this.#file(source).db));
+    const [move, park] = ["cursors VALUES (?, ?, ?)", "parked VALUES (?, ?, ?, ?)"].map((into) =>
+      db.prepare(`INSERT OR REPLACE INTO ${into}`),
+    );
+    const known = db.prepare("SELECT version FROM moving_reached WHERE follower = ? AND source = ? AND stream = ?");
+    const parked = db.prepare("SELECT 1 FROM parked WHERE follower = ? AND source = ? AND stream = ?");
+    await this.#file(room).write(() => {
+      for (const [i, { follower, source }] of followers.entries()) {
+        for (const { stream, version } of ends[i]!.streams) {
+          const reached = (known.get(follower, source, stream)?.version as number | undefined) ?? 0;
+          if (reached >= version || parked.get(follower, source, stream)) continue;
+          const waiting: Parked = {
+            source,
+            stream,
+            version: reached + 1,
+            attempts: 0,
+            nextAt: Date.now(),
+            type: "",
+            error: NOT_YET,
+            at: Date.now(),
+          };
+          park!.run(follower, source, stream, JSON.stringify(waiting));
+        }
+        move!.run(follower, source, ends[i]!.position);
+      }
+      db.exec("DROP TABLE moving; DROP TABLE moving_reached");
+    });
   }
 
   /** A reader of what is there now; it sees what is written later as well, but for rooms that begin then. */

@@ -12,14 +12,8 @@ export interface Reach {
  * known.
  */
 export const positionsOf = (db: DatabaseSync, position: number, after: string, limit: number): Reach[] => {
-  const tables = new Set(
-    db
-      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-      .all()
-      .map(({ name }) => name),
-  );
-  if (tables.has("commits")) return ofCommits(db, position, after, limit);
-  if (tables.has("collection")) return ofDocuments(db, position, after, limit);
+  if (hasTable(db, "commits")) return ofCommits(db, position, after, limit);
+  if (hasTable(db, "collection")) return ofDocuments(db, position, after, limit);
   return [];
 };
 
@@ -39,24 +33,17 @@ const ofDocuments = (db: DatabaseSync, position: number, after: string, limit: n
     .all(after, limit)
     .map((row) => ({ stream: row.stream as string, version: (row.position as number) <= position ? (row.version as number) : 0 }));
 
-/** How far a cursor may stand in the log so that all before it has been reached; what a parked stream lacks waits elsewhere. */
-export const cursorFor = (db: DatabaseSync, reached: ReadonlyMap<string, number>, parked: ReadonlySet<string>): number => {
-  const tables = new Set(
-    db
-      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
-      .all()
-      .map(({ name }) => name),
-  );
-  const sql = tables.has("commits")
-    ? "SELECT position, stream, version FROM commits ORDER BY position"
-    : tables.has("collection")
-      ? "SELECT position, id AS stream, body ->> 'version' AS version FROM collection ORDER BY position"
-      : undefined;
-  let last = 0;
-  for (const row of sql ? db.prepare(sql).iterate() : []) {
-    const { stream, version, position } = row as { stream: string; version: number; position: number };
-    if (version > (reached.get(stream) ?? 0) && !parked.has(stream)) break;
-    last = position;
-  }
-  return last;
+/** Where a room's log ends, and how far its streams have come there: what a follower has not reached of them is behind its cursor. */
+export const endOf = (db: DatabaseSync): { position: number; streams: Iterable<Reach> } => {
+  const table = ["commits", "collection"].find((name) => hasTable(db, name));
+  if (!table) return { position: 0, streams: [] };
+  const { position } = db.prepare(`SELECT coalesce(max(position), 0) AS position FROM ${table}`).get() as { position: number };
+  const sql =
+    table === "commits"
+      ? "SELECT stream, version FROM commits_heads"
+      : "SELECT id AS stream, body ->> 'version' AS version FROM collection";
+  return { position, streams: db.prepare(sql).iterate() as Iterable<unknown> as Iterable<Reach> };
 };
+
+export const hasTable = (db: DatabaseSync, name: string): boolean =>
+  db.prepare("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?").get(name) !== undefined;
