@@ -127,6 +127,12 @@ test("everything that a room can hold goes from SQLite to MongoDB, to a backup a
   const file = new FilePortableRecord(backup);
   await file.open();
   assert.deepEqual(differences(inventory, await inventoryOf(file)), []);
+  const whole = await file.read("words", "commits", "", 1_000);
+  assert.deepEqual(
+    (await file.read("words", "commits", "100", 1_000)).entries,
+    whole.entries.slice(100),
+    "a restore that was cut off goes on",
+  );
   const sqlite = new SqlitePortableTarget(home);
   await into(file, sqlite);
   assert.deepEqual(differences(inventory, await inventoryOf(sqlite)), []);
