@@ -31,6 +31,9 @@ const LEFT_OUT: Record<string, string> = {
   "test/integration/start.test.ts": "is about one process and its folder",
   "test/integration/doctor.test.ts": "brings its own servers",
   "test/integration/gateway.limits.test.ts": "brings its own servers",
+  "test/integration/migrate.test.ts": "brings its own servers",
+  "test/integration/migrate.effects.test.ts": "brings its own servers",
+  "test/integration/backup.cluster.test.ts": "brings its own servers",
   "test/integration/nodes.test.ts": "brings its own servers",
   "test/integration/gateway.stop.test.ts": "is about one process",
 };

@@ -4,6 +4,8 @@ import { Refused } from "./refused.ts";
 
 /** A restore leaves this file in the folder while names change: what is there is of two moments until it is gone. */
 export const RESTORING = ".restoring";
+/** A move from elsewhere leaves this one until all of it is there and proven. */
+export const MOVING = ".moving";
 
 /** Makes a folder and those above it. Node's own `recursive` never comes back where none can be made, as in /proc. */
 export const makeFolder = (path: string) => {
@@ -20,6 +22,7 @@ export const makeFolder = (path: string) => {
 export const prepareDataDir = (dataDir: string) => {
   const dir = resolve(dataDir);
   if (existsSync(join(dir, RESTORING))) throw new Refused(`DATA_DIR: a restore into ${dir} was interrupted; run it again`);
+  if (existsSync(join(dir, MOVING))) throw new Refused(`DATA_DIR: a move into ${dir} was interrupted; run npm run migrate again`);
   const probe = join(dir, `.${process.pid}.probe`);
   try {
     makeFolder(dir);

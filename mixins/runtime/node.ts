@@ -1,10 +1,11 @@
-import { globSync } from "node:fs";
+import { existsSync, globSync } from "node:fs";
 import type { Server } from "node:http";
 import { basename, dirname, join, resolve } from "node:path";
 import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
 import settings from "../../moleculer.config.ts";
 import { config } from "./config.ts";
 import { prepareDataDir } from "./data-dir.ts";
+import { loadEvents, schemaOf } from "./declared.ts";
 import { tryPort, urlOf } from "./port.ts";
 import { Refused } from "./refused.ts";
 import { tellStatus } from "./status.ts";
@@ -57,14 +58,16 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
   const all = allRooms();
   const rooms = others.length > 0 && wanted?.length === 0 ? [] : wanted ? choose(wanted, all) : choose(config.rooms, all, "ROOMS: there");
   if (!config.mongoUrl) prepareDataDir(config.dataDir);
+  else if (rooms.some((room) => room !== "gateway")) await requireSettled();
   if (rooms.includes("gateway")) await tryPort(config.host, config.port, "PORT");
 
-  for (const file of globSync("services/*/*.events.ts", { cwd: HOUSE })) await import(join(HOUSE, file)); // their upcasters: logs of rooms that run elsewhere are read here too
+  await loadEvents();
   const schemas = await Promise.all(rooms.map(load));
   const logger: BrokerOptions["logger"] = { type: "Console", options: { level: "warn", formatter: "short" } };
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });
   const status = statusPort ? await tellStatus(broker, config.host, statusPort) : undefined;
   try {
+    await bringUpAll(rooms, broker);
     for (const schema of [...schemas, ...others]) broker.createService(schema);
     await broker.start();
   } catch (error) {
@@ -87,6 +90,23 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
       status?.close();
     },
   };
+};
+
+/** Throws `Refused` where a move into the cluster's databases was cut off: what is there is half a house. */
+const requireSettled = async () => {
+  const { requireWhole } = await import("../storage/mongo.whole.ts");
+  await requireWhole();
+};
+
+/** Runs the steps of the rooms' schemas that nobody has run yet, and refuses rooms that are older than what others have made of their stores. */
+const bringUpAll = async (rooms: readonly string[], broker: ServiceBroker) => {
+  const { bringUp } = await import("../schema.ts");
+  for (const room of rooms) {
+    const steps = await schemaOf(room);
+    const kept = config.mongoUrl ? room !== "gateway" : existsSync(join(config.dataDir, `${room}.db`)); // what nobody has kept nobody has changed
+    if (steps.length === 0 && !kept) continue;
+    await bringUp(room, steps, ({ number, says }) => broker.logger.info({ event: "schema.step", room, number, says }));
+  }
 };
 
 /** The rooms that are wanted; all where none is. `source` begins the sentence that says that one does not exist. */

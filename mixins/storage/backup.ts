@@ -17,7 +17,7 @@ export interface Manifest {
   at: string;
   banyan: string;
   node: string;
-  sqlite: string;
+  sqlite?: string;
   files: { name: string; bytes: number; sha256: string }[];
 }
 
@@ -39,9 +39,7 @@ const STEP = 2_000; // pages between two looks at progress
  * folder beside the target that gets its name when all of it is on the disk: what was interrupted never looks whole.
  */
 export const backup = async (folder: string, dataDir: string, progress: Progress = () => {}): Promise<Manifest> => {
-  const target = resolve(folder);
-  if (existsSync(target) && readdirSync(target).length > 0)
-    throw new Refused(`${target} is not empty; name a folder that does not exist yet`);
+  const target = emptyFolder(folder);
   const sources = openAll(dataDir);
   const partial = `${target}.partial-${process.pid}`;
   try {
@@ -56,7 +54,7 @@ export const backup = async (folder: string, dataDir: string, progress: Progress
       });
       check(path);
       await sync(path);
-      files.push({ name, bytes: statSync(path).size, sha256: await digest(path) });
+      files.push(await describe(path));
       progress(name, 1, 1);
     }
     const manifest: Manifest = {
@@ -67,10 +65,7 @@ export const backup = async (folder: string, dataDir: string, progress: Progress
       sqlite: process.versions.sqlite!,
       files,
     };
-    writeFileSync(join(partial, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
-    await sync(partial);
-    renameSync(partial, target);
-    await sync(dirname(target));
+    await putInPlace(partial, target, manifest);
     return manifest;
   } finally {
     for (const { reader, writer } of sources) {
@@ -79,6 +74,25 @@ export const backup = async (folder: string, dataDir: string, progress: Progress
     }
     rmSync(partial, { recursive: true, force: true });
   }
+};
+
+/** Where a backup is to be. Throws `Refused` where something is there. */
+export const emptyFolder = (folder: string): string => {
+  const target = resolve(folder);
+  if (existsSync(target) && readdirSync(target).length > 0)
+    throw new Refused(`${target} is not empty; name a folder that does not exist yet`);
+  return target;
+};
+
+/** A file as a manifest has it. */
+export const describe = async (path: string) => ({ name: basename(path), bytes: statSync(path).size, sha256: await digest(path) });
+
+/** Gives a folder whose files are on the disk its manifest and its name. */
+export const putInPlace = async (partial: string, target: string, manifest: Manifest): Promise<void> => {
+  writeFileSync(join(partial, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`, { flush: true });
+  await sync(partial);
+  renameSync(partial, target);
+  await sync(dirname(target));
 };
 
 /** The rooms' files in a folder, in the one order in which they are locked. */
@@ -140,5 +154,5 @@ const check = (path: string) => {
   }
 };
 
-const versionOfBanyan = (): string =>
+export const versionOfBanyan = (): string =>
   (JSON.parse(readFileSync(join(import.meta.dirname, "../../package.json"), "utf8")) as { version: string }).version;

@@ -32,21 +32,7 @@ export class MongoHost {
   #up = true;
 
   private constructor(url: string) {
-    this.client = new MongoClient(url, {
-      appName: `banyan ${config.namespace}`,
-      writeConcern: { w: "majority", journal: true },
-      readConcern: { level: "majority" }, // what a fail-over could still take back is not seen yet,
-      readPreference: "primary", // and what was acknowledged is
-      retryWrites: false, // an insert that was repeated tells itself by its id; standalone servers refuse the option
-      retryReads: true,
-      serverSelectionTimeoutMS: SELECT,
-      connectTimeoutMS: 2_000,
-      socketTimeoutMS: TIMEOUT,
-      heartbeatFrequencyMS: 1_000,
-      minHeartbeatFrequencyMS: 50,
-      maxPoolSize: 50,
-      ignoreUndefined: true,
-    } as ConstructorParameters<typeof MongoClient>[1]);
+    this.client = clientOf(url, config.namespace);
     this.client.on("topologyDescriptionChanged", ({ newDescription }) => {
       const servers = [...newDescription.servers.values()];
       this.#up = servers.some(({ type, error }) => WRITABLE.has(type) || (type === "Unknown" && !error)); // one that has not been asked yet may be there
@@ -97,6 +83,24 @@ export class MongoHost {
     await this.client.close();
   }
 }
+
+/** A client with what we rest on. `timeout`: milliseconds until an operation counts as in doubt. */
+export const clientOf = (url: string, namespace: string, timeout = TIMEOUT): MongoClient =>
+  new MongoClient(url, {
+    appName: `banyan ${namespace}`,
+    writeConcern: { w: "majority", journal: true },
+    readConcern: { level: "majority" }, // what a fail-over could still take back is not seen yet,
+    readPreference: "primary", // and what was acknowledged is
+    retryWrites: false, // an insert that was repeated tells itself by its id; standalone servers refuse the option
+    retryReads: true,
+    serverSelectionTimeoutMS: SELECT,
+    connectTimeoutMS: 2_000,
+    socketTimeoutMS: timeout,
+    heartbeatFrequencyMS: 1_000,
+    minHeartbeatFrequencyMS: 50,
+    maxPoolSize: 50,
+    ignoreUndefined: true,
+  } as ConstructorParameters<typeof MongoClient>[1]);
 
 /** A collection whose documents have a text as `_id`. */
 export const rows = <T extends Row = Row>(db: Db, name: string): Collection<T> => db.collection<T>(name);

@@ -3,6 +3,7 @@ import { MongoCursorStore } from "./mongo.cursor-store.ts";
 import { MongoEventStore } from "./mongo.event-store.ts";
 import { MongoLeaseStore } from "./mongo.lease-store.ts";
 import { MongoSagaStore } from "./mongo.saga-store.ts";
+import { lookAtSteps, MongoSchemaStore } from "./mongo.schema-store.ts";
 import { MongoViewFile } from "./mongo.view-file.ts";
 import type { Drivers } from "./open.ts";
 
@@ -13,5 +14,7 @@ export const drivers: Drivers = {
   openSagaStore: (room) => new MongoSagaStore(room),
   openCursorStore: (room) => new MongoCursorStore(room),
   openViewFile: (room) => new MongoViewFile(room),
+  openSchemaStore: (room) => new MongoSchemaStore(room),
+  lookAtSteps,
   openCollectionAdapter: () => new MongoAdapter(),
 };

@@ -58,10 +58,11 @@ export const restore = async (
   return { manifest, before };
 };
 
-const verified = async (folder: string, progress: Progress): Promise<Manifest> => {
+/** A backup's manifest, once all of its files have been found to be as it says. */
+export const verified = async <M extends Manifest = Manifest>(folder: string, progress: Progress, format = FORMAT): Promise<M> => {
   if (!existsSync(join(folder, MANIFEST))) throw new Refused(`${folder} is no whole backup: it has no ${MANIFEST}`);
-  const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), "utf8")) as Manifest;
-  if (manifest.format !== FORMAT) throw new Refused(`${folder} is of format ${manifest.format}; this version reads format ${FORMAT}`);
+  const manifest = JSON.parse(readFileSync(join(folder, MANIFEST), "utf8")) as M;
+  if (manifest.format !== format) throw new Refused(`${folder} is of format ${manifest.format}; format ${format} is what is read here`);
   for (const { name, bytes, sha256 } of manifest.files) {
     const path = join(folder, name);
     const same = name === basename(name) && existsSync(path) && statSync(path).size === bytes && (await digest(path)) === sha256;
@@ -72,16 +73,23 @@ const verified = async (folder: string, progress: Progress): Promise<Manifest> =
 };
 
 /** SQLite leaves its WAL mode only for a connection that is alone, so asking it to tells whether somebody else has the file open. */
+export const openUnused = (path: string): DatabaseSync => {
+  const db = new DatabaseSync(path, { timeout: 0 });
+  try {
+    db.exec("PRAGMA journal_mode = DELETE");
+    return db;
+  } catch (error) {
+    db.close();
+    if ((error as { errcode?: number }).errcode === BUSY) throw new Refused(`${path} is in use; stop the system that runs on it first`);
+    throw error;
+  }
+};
+
 const requireUnused = (path: string) => {
   try {
-    const db = new DatabaseSync(path, { timeout: 0 });
-    try {
-      db.exec("PRAGMA journal_mode = DELETE");
-    } finally {
-      db.close();
-    }
+    openUnused(path).close();
   } catch (error) {
-    if ((error as { errcode?: number }).errcode === BUSY) throw new Refused(`${path} is in use; stop the system that runs on it first`);
+    if (error instanceof Refused) throw error;
     // a file that is damaged is what a restore is for
   }
 };

@@ -6,8 +6,8 @@ export class SqliteCursorStore implements CursorStore {
   readonly #file: SqliteFile;
   readonly #sql;
 
-  constructor(room: string) {
-    this.#file = SqliteFile.open(room);
+  constructor(room: string, dir?: string) {
+    this.#file = SqliteFile.open(room, dir);
     const { db } = this.#file;
     this.#file.define(`
       CREATE TABLE IF NOT EXISTS cursors (

@@ -45,8 +45,8 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
   readonly #sweep;
   #keys?: SqliteKeys;
 
-  static open(room: string): SqliteDocuments {
-    return new SqliteDocuments(SqliteFile.open(room));
+  static open(room: string, dir?: string): SqliteDocuments {
+    return new SqliteDocuments(SqliteFile.open(room, dir));
   }
 
   constructor(file: SqliteFile) {

@@ -4,6 +4,7 @@ import { SqliteCursorStore } from "./sqlite.cursor-store.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
 import { SqliteLeaseStore } from "./sqlite.lease-store.ts";
 import { SqliteSagaStore } from "./sqlite.saga-store.ts";
+import { lookAtSteps, SqliteSchemaStore } from "./sqlite.schema-store.ts";
 import { SqliteViewFile } from "./sqlite.view-file.ts";
 
 /** Embedded: a file per room. */
@@ -13,5 +14,7 @@ export const drivers: Drivers = {
   openSagaStore: (room) => new SqliteSagaStore(room),
   openCursorStore: (room) => new SqliteCursorStore(room),
   openViewFile: (room) => new SqliteViewFile(room),
+  openSchemaStore: (room) => new SqliteSchemaStore(room),
+  lookAtSteps,
   openCollectionAdapter: () => new SqliteAdapter(),
 };

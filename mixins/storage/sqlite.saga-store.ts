@@ -8,8 +8,8 @@ export class SqliteSagaStore implements SagaStore {
   readonly #store: SqliteEventStore;
   readonly #sql;
 
-  constructor(room: string) {
-    this.#store = SqliteEventStore.open(room, "saga_commits");
+  constructor(room: string, dir?: string) {
+    this.#store = SqliteEventStore.open(room, "saga_commits", dir);
     const { db } = this.#store.file;
     this.#store.file.define(`
       CREATE TABLE IF NOT EXISTS sagas (

@@ -3,7 +3,7 @@ import { appendFileSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSy
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { folder, run, startSystem } from "../support/system.ts";
-import { hasDeal, openDeal, ready } from "../support/trade.ts";
+import { hasDeal, openDeal, ready, trade } from "../support/trade.ts";
 
 const command = "mixins/storage/backup.command.ts";
 const backup = (data: string, to: string) => run([command, "backup", to], { DATA_DIR: data });
@@ -13,28 +13,6 @@ const start = async (t: TestContext, data: string) => {
   const system = await startSystem(t, { DATA_DIR: data });
   await ready(system.url);
   return system;
-};
-
-/** Opens deals until it is told to stop, some at a time; answers the acknowledged ones. */
-const trade = (url: string) => {
-  const acknowledged: string[] = [];
-  let [open, next] = [true, 0];
-  const buyer = async () => {
-    while (open) {
-      const id = `deal-${next++}`;
-      if (await openDeal(url, id)) acknowledged.push(id);
-    }
-  };
-  const buyers = Promise.all(Array.from({ length: 8 }, buyer));
-  const more = async (count: number) => {
-    const goal = acknowledged.length + count;
-    while (acknowledged.length < goal) await new Promise(setImmediate);
-  };
-  const end = async () => {
-    open = false;
-    await buyers;
-  };
-  return { acknowledged, more, end };
 };
 
 test("a backup under load has all that was acknowledged before it, and a restored system goes on from there", async (t) => {

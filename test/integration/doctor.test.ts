@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { type TestContext, test } from "node:test";
 import { connect } from "nats";
 import { missing, type ServerName } from "../servers/install.ts";
 import { type StartOptions, startServer } from "../servers/start.ts";
-import { folder, run } from "../support/system.ts";
+import { folder, run, startSystem } from "../support/system.ts";
 
 const NOWHERE = { TRANSPORTER: "nats://127.0.0.1:1", MONGO_URL: "mongodb://127.0.0.1:1", REDIS_URL: "redis://127.0.0.1:1" };
 
@@ -30,13 +31,31 @@ const started = async (t: TestContext, name: ServerName, options?: StartOptions)
 
 test("one process is told what it has, and that all is well", async (t) => {
   const data = join(folder(t), "data");
-  const { code, lines } = await examine({ DATA_DIR: data });
+  const { code, lines, of } = await examine({ DATA_DIR: data });
   assert.equal(code, 0);
   assert.ok(
-    lines.every((line) => /^ok +process /.test(line)),
+    lines.every((line) => /^ok +(process|schema) /.test(line)),
     lines.join("\n"),
   );
-  assert.match(lines.at(-1)!, new RegExp(`${data} can be written, [\\d.]+ GB are free`));
+  assert.match(of("process").split("\n").at(-1)!, new RegExp(`${data} can be written, [\\d.]+ GB are free`));
+});
+
+test("the steps of the rooms' schemas are listed: what is to run, what ran when, and what a newer version did", async (t) => {
+  const data = folder(t);
+  const before = await examine({ DATA_DIR: data, ROOMS: "deals,products" });
+  assert.match(before.of("schema"), /^ok +schema +deals 1 \(contract\) is pending, and runs when a node of the room starts: /m);
+  assert.deepEqual(readdirSync(data), [], "to look makes nothing");
+  const system = await startSystem(t, { DATA_DIR: data }, ["deals"]);
+  await system.stop();
+  const after = await examine({ DATA_DIR: data, ROOMS: "deals" });
+  assert.match(after.of("schema"), /^ok +schema +deals 1 \(contract\) ran \d{4}-\d\d-\d\dT[\d:.]+Z: drops /m);
+  const db = new DatabaseSync(join(data, "deals.db"));
+  db.exec("INSERT INTO schema_steps VALUES (7, 'contract', 'drops the past', 7, 0)");
+  db.close();
+  const newer = await examine({ DATA_DIR: data, ROOMS: "deals" });
+  assert.equal(newer.code, 1);
+  assert.match(newer.of("schema"), /^wrong +schema +deals: step 7 of a newer version \(drops the past\) has taken away/m);
+  await assert.rejects(startSystem(t, { DATA_DIR: data }, ["deals"]), /ended with 2 .*deals: step 7 of a newer version/s);
 });
 
 test("what would stop the start is wrong, and said in one line", async (t) => {

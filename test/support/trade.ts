@@ -31,3 +31,25 @@ export const hasDeal = async (url: string, id: string): Promise<boolean> => {
 export const ready = async (url: string) => {
   while ((await fetch(`${url}/health/ready`)).status !== 200) await new Promise((done) => setTimeout(done, 20));
 };
+
+/** Opens deals (or what else is said) until it is told to stop, some at a time; answers the acknowledged ones. */
+export const trade = (url: string, open: (url: string, id: string) => Promise<boolean> = openDeal) => {
+  const acknowledged: string[] = [];
+  let [going, next] = [true, 0];
+  const buyer = async () => {
+    while (going) {
+      const id = `deal-${next++}`;
+      if (await open(url, id)) acknowledged.push(id);
+    }
+  };
+  const buyers = Promise.all(Array.from({ length: 8 }, buyer));
+  const more = async (count: number) => {
+    const goal = acknowledged.length + count;
+    while (acknowledged.length < goal) await new Promise(setImmediate);
+  };
+  const end = async () => {
+    going = false;
+    await buyers;
+  };
+  return { acknowledged, more, end };
+};
