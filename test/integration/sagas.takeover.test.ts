@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
-import { Rendezvous } from "../../mixins/core/rendezvous.strategy.ts";
 import { startServer } from "../servers/start.ts";
 import { without } from "../support/cluster.ts";
-import { type Node, startMember } from "../support/members.ts";
+import { idsOn, type Node, startMember } from "../support/members.ts";
 import { until } from "../support/other-node.ts";
 
 const skip = without("nats", "mongo");
@@ -15,14 +14,6 @@ interface Deal {
 }
 
 const PATIENCE = 30; // seconds
-
-/** Ids of actors that live on one node of two. */
-const idsOn = (node: string, nodes: string[], many: number): string[] => {
-  const strategy = new Rendezvous({} as never, {} as never);
-  const endpoints = nodes.map((id) => ({ id })) as never;
-  const all = Array.from({ length: many * 4 }, (_, n) => `d-${n}`);
-  return all.filter((id) => strategy.select(endpoints, { params: { id } } as never).id === node).slice(0, many);
-};
 
 const startServers = async (t: TestContext) => {
   const [nats, mongo] = await Promise.all([startServer("nats"), startServer("mongo")]);
