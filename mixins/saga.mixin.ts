@@ -6,7 +6,8 @@ import { Rejected } from "./core/errors.ts";
 import type { DomainEvent } from "./core/model.ts";
 import { action } from "./core/params.ts";
 import type { Saga, SagaState } from "./core/saga.ts";
-import { deadLetterActions, type Following } from "./dead-letters.actions.ts";
+import type { Following } from "./dead-letters.actions.ts";
+import { followerActions } from "./follower.actions.ts";
 import { Follower, type Sink } from "./follower.ts";
 import { Lease, me } from "./runtime/lease.ts";
 import type { Origin } from "./saga.record.ts";
@@ -103,7 +104,7 @@ export const coordinates = <E extends DomainEvent>(
     },
   },
   actions: {
-    ...deadLetterActions,
+    ...followerActions,
     "sagas.list": action({
       visibility: "public",
       params: {
