@@ -9,6 +9,8 @@ export interface Following {
   readonly cursors: CursorStore;
   readonly follower: Follower;
   readonly followerName: string;
+  /** Of a view: it is made anew, for what it holds is not taken in twice. */
+  rebuild?(): Promise<void>;
 }
 
 type Holder = Service & { followers?: Map<string, Following> };

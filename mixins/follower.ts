@@ -3,6 +3,7 @@ import type { Logger } from "moleculer";
 import type { Log } from "./bus/log.ts";
 import { Unavailable } from "./core/errors.ts";
 import { type Ordered, ordered } from "./follower.order.ts";
+import { BACKOFF, jittered, parkedOf, tellParked } from "./follower.parked.ts";
 import type { CursorStore, Parked, Step } from "./storage/cursor-store.ts";
 import type { Logged } from "./storage/event-store.ts";
 
@@ -35,7 +36,6 @@ const BATCH = 2_000;
 const MANY = 50; // commits in a batch from which on it pays to wait for more
 const LINGER = 5; // milliseconds from a commit to the look for it, so that many are taken in at once
 const MAX_PARKED = 1_000; // beyond so many, it is not the streams that are wrong
-const BACKOFF = 100; // milliseconds before the second attempt, doubled each time up to a minute, half of it by chance
 const PATIENCE = 2_000;
 const LOOK = 15; // milliseconds between two looks at what another process may have taken in
 
@@ -60,8 +60,14 @@ export class Follower {
   #at?: string;
   #anew = false;
   #stopped = false;
+  #paused = 0;
   /** Grows whenever what it stores has changed here. */
   changes = 0;
+
+  /** Whose events it takes in, and by what. */
+  get following(): Pick<FollowerOptions, "name" | "source" | "log" | "cursors" | "mayWork"> {
+    return this.#o;
+  }
 
   constructor(options: FollowerOptions) {
     this.#o = options;
@@ -82,9 +88,19 @@ export class Follower {
     await this.#running;
   }
 
+  /** Does something while nothing is taken in here. */
+  pause<T>(work: () => Promise<T>): Promise<T> {
+    this.#paused++;
+    const done = Promise.resolve(this.#running).then(work);
+    return done.finally(() => {
+      this.#paused--;
+      this.takeOver();
+    });
+  }
+
   /** Looks for what is new, soon. */
   wake(linger = this.#awaited > 0 ? 0 : this.#linger) {
-    if (this.#stopped || (this.#timer && linger > 0)) return;
+    if (this.#stopped || this.#paused > 0 || (this.#timer && linger > 0)) return;
     if (this.#running) {
       this.#again = true;
       return;
@@ -164,7 +180,7 @@ export class Follower {
     const { name, source, log, cursors, sink, mayWork, logger, pace = LINGER } = this.#o;
     try {
       for (let more = true; more; ) {
-        if (this.#stopped) return;
+        if (this.#stopped || this.#paused > 0) return;
         if (!mayWork()) return this.#forget();
         const from = await cursors.cursor(name, source);
         if (from !== this.#at || this.#anew) this.#forget();
@@ -270,22 +286,10 @@ export class Follower {
     }
   }
 
-  #park({ stream, version, events }: Logged, error: unknown, attempts: number): Parked {
-    const { source, name, logger } = this.#o;
-    const dead = attempts >= this.#maxAttempts;
-    const { message, stack } = error instanceof Error ? error : new Error(String(error));
-    const type = events[0]?.type ?? "";
-    logger[dead ? "error" : "warn"]({
-      event: dead ? "follower.dead_letter" : "follower.parked",
-      follower: name,
-      stream,
-      version,
-      type,
-      attempts,
-      error: message,
-    });
-    const nextAt = dead ? undefined : Date.now() + jittered(Math.min(60_000, BACKOFF * 2 ** (attempts - 1)));
-    return { source, stream, version, type, attempts, nextAt, error: message, stack, at: Date.now() };
+  #park(commit: Logged, error: unknown, attempts: number): Parked {
+    const parked = parkedOf(this.#o.source, commit, error, attempts, attempts >= this.#maxAttempts);
+    tellParked(this.#o.logger, this.#o.name, parked);
+    return parked;
   }
 
   async #sleepUntilDue() {
@@ -294,5 +298,3 @@ export class Follower {
     if (due.length > 0 && !this.#stopped) this.#due = setTimeout(() => this.wake(0), Math.max(1, Math.min(...due) - Date.now()));
   }
 }
-
-const jittered = (delay: number) => delay * (0.5 + Math.random() / 2);

@@ -1,7 +1,8 @@
 import type { Service, ServiceSchema } from "moleculer";
 import type { DomainEvent } from "./core/model.ts";
 import { action } from "./core/params.ts";
-import { deadLetterActions, type Following } from "./dead-letters.actions.ts";
+import type { Following } from "./dead-letters.actions.ts";
+import { followerActions } from "./follower.actions.ts";
 import type { Projection } from "./view.sink.ts";
 import { View } from "./view.ts";
 
@@ -28,7 +29,7 @@ export const projection = <D extends object, E extends DomainEvent>(spec: Projec
     },
   },
   actions: {
-    ...deadLetterActions,
+    ...followerActions,
     rebuild: action({
       visibility: "public",
       params: { view: { type: "string", default: spec.name } },

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { type Log, openLog } from "./bus/log.ts";
 import type { Meta } from "./core/context.ts";
@@ -5,7 +6,8 @@ import { Rejected } from "./core/errors.ts";
 import type { DomainEvent } from "./core/model.ts";
 import { action } from "./core/params.ts";
 import type { Saga, SagaState } from "./core/saga.ts";
-import { deadLetterActions, type Following } from "./dead-letters.actions.ts";
+import type { Following } from "./dead-letters.actions.ts";
+import { followerActions } from "./follower.actions.ts";
 import { Follower, type Sink } from "./follower.ts";
 import { Lease, me } from "./runtime/lease.ts";
 import type { Origin } from "./saga.record.ts";
@@ -23,7 +25,7 @@ export interface Begun {
 
 /** What the mixin gives a service; its handlers take it as `this`. */
 export interface Coordinating {
-  /** Runs the saga that an event has begun and answers how it ended; undefined where that takes longer than `patience` milliseconds. */
+  /** Runs the saga that an event has begun and answers how it ended; undefined where that takes longer than `patience` milliseconds, or goes on elsewhere. */
   pursue(ctx: Context<unknown, Meta>, begun: Begun, patience?: number): Promise<SagaState | undefined>;
   /** Asks that the saga be undone. False where it has not begun, has ended, or cannot be stopped any more. */
   stop(begun: Begun, reason: string): Promise<boolean>;
@@ -33,6 +35,10 @@ interface Parts {
   runner: SagaRunner;
   store: SagaStore;
   start(): Promise<void>;
+  /** Works on nothing from now on, and leaves what is under way to others. */
+  handOver(): Promise<void>;
+  /** Takes what another has just left. */
+  seek(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -40,6 +46,8 @@ type Holder = Service & { coordination?: Parts; followers?: Map<string, Followin
 
 const PATIENCE = 5_000;
 const LOOK = 2_000; // milliseconds between two looks for sagas whose owner is gone
+const GRACE = 300; // milliseconds that the call which began a saga has for pursuing it, or two nodes would run it at once
+const LEFT = "sagas.left"; // told to the other nodes of a room: not a fact, a hint that saves them the wait for the next look
 
 const row = { id: "string", saga: "string", status: "string", owner: "string", at: "string" } as const;
 const optional = { type: "string", optional: true } as const;
@@ -79,7 +87,7 @@ export const coordinates = <E extends DomainEvent>(
       const { runner } = this.coordination!;
       let awaited = true;
       const ending = runner.run(id, saga, input, origin).then((state) => state ?? runner.ending(id, () => awaited));
-      return Promise.race([ending, late]).finally(() => {
+      return Promise.race([ending, late, runner.left]).finally(() => {
         awaited = false;
         clearTimeout(timer);
       });
@@ -96,7 +104,7 @@ export const coordinates = <E extends DomainEvent>(
     },
   },
   actions: {
-    ...deadLetterActions,
+    ...followerActions,
     "sagas.list": action({
       visibility: "public",
       params: {
@@ -140,6 +148,16 @@ export const coordinates = <E extends DomainEvent>(
       },
     }),
   },
+  events: {
+    "$node.handsOver"(this: Holder) {
+      void this.coordination!.handOver();
+    },
+    [LEFT]: {
+      handler(this: Holder, { params: { room } }: Context<{ room: string }>) {
+        if (room === this.name) void this.coordination!.seek();
+      },
+    },
+  },
   created(this: Holder) {
     this.coordination = coordination(this, sagas, begins as (event: DomainEvent, stream: string) => Begun | undefined);
   },
@@ -167,7 +185,14 @@ const coordination = (
   const log: Log = openLog(name);
   const runner = new SagaRunner(sagas, store, leases, broker, logger);
   const alive = new Lease(leases, `node/${me}`); // says that the sagas that this process owns are in good hands
-  const lease = new Lease(leases, "sagas", () => follower.takeOver());
+  const look = () => {
+    // one process looks after the sagas of the dead, and each after its own that the store once failed
+    runner.takeOver(lease.held).catch((error) => logger.warn({ event: "saga.look_failed", error: String(error) }));
+  };
+  const lease = new Lease(leases, "sagas", () => {
+    follower.takeOver();
+    look();
+  });
   const follower: Follower = new Follower({
     name: "sagas",
     source: name,
@@ -178,24 +203,35 @@ const coordination = (
     logger,
   });
   let timer: NodeJS.Timeout | undefined;
+  let handingOver: Promise<void> | undefined;
+  const letGo = async () => {
+    clearInterval(timer);
+    await Promise.all([follower.stop(), runner.stop()]);
+    await Promise.all([alive.close(), lease.close()]);
+    await broker.broadcast(LEFT, { room: name }).catch(() => {});
+  };
+  const handOver = () => {
+    handingOver ??= letGo();
+    return handingOver;
+  };
   return {
     runner,
     store,
+    handOver,
+    async seek() {
+      if (handingOver) return;
+      await lease.seek();
+      look();
+    },
     async start() {
       await Promise.all([alive.open(), lease.open()]);
       follower.start();
       service.followers ??= new Map();
       service.followers.set("sagas", { cursors, follower, followerName: "sagas" });
-      timer = setInterval(() => {
-        // one process looks after the sagas of the dead, and each after its own that the store once failed
-        runner.takeOver(lease.held).catch((error) => logger.warn({ event: "saga.look_failed", error: String(error) }));
-      }, LOOK).unref();
+      timer = setInterval(look, LOOK).unref();
     },
     async stop() {
-      clearInterval(timer);
-      await follower.stop();
-      await runner.stop();
-      await Promise.all([alive.close(), lease.close()]);
+      await handOver();
       await Promise.all([log.close(), store.close(), cursors.close(), leases.close()]);
     },
   };
@@ -211,13 +247,15 @@ class BeginSink implements Sink {
     this.#begins = begins;
   }
 
-  take({ stream, events, by, request, occurredAt }: Logged): void | Promise<void> {
+  take({ stream, events, by, request, occurredAt, at }: Logged): void | Promise<void> {
     const begun = events.flatMap((event) => this.#begins(event, stream) ?? []).filter(({ id }) => !this.#runner.knows(id));
-    if (begun.length > 0) return this.#ensure(begun, { by, request, occurredAt });
+    if (begun.length > 0) return this.#ensure(begun, { by, request, occurredAt }, at);
   }
 
-  async #ensure(begun: Begun[], origin: Origin) {
-    for (const { id, saga, input } of begun) await this.#runner.ensure(id, saga, input, origin);
+  async #ensure(begun: Begun[], origin: Origin, at: number) {
+    const left = Math.min(GRACE, at + GRACE - Date.now());
+    if (left > 0) await delay(left);
+    for (const { id, saga, input } of begun) if (!this.#runner.knows(id)) await this.#runner.ensure(id, saga, input, origin);
   }
 
   flush(): () => void {

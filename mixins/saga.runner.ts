@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { LRUCache } from "lru-cache";
 import type { Logger, ServiceBroker } from "moleculer";
 import type { Meta } from "./core/context.ts";
@@ -13,6 +14,7 @@ const TIMEOUT = 5_000;
 const BACKOFF = 50; // milliseconds before the second try, doubled each time up to half a minute
 const LONGEST = 30_000;
 const MAX_RUNNING = 1_000;
+const HANGING = 1_000; // milliseconds after which a stopping process leaves a step to itself
 
 /**
  * Runs step tables durably. Progress is events; it is appended without waiting, for a step that is repeated has no second
@@ -29,10 +31,10 @@ export class SagaRunner {
   readonly #known = new LRUCache<string, true>({ max: 10_000 });
   readonly #slots: (() => void)[] = [];
   #stopped = false;
-  #stop: () => void = () => {};
-  readonly #stopping = new Promise<void>((resolve) => {
-    this.#stop = resolve;
-  });
+  readonly #stopping = Promise.withResolvers<void>();
+  readonly #left = Promise.withResolvers<undefined>();
+  /** Resolves when this process has stopped working on sagas: what was under way goes on elsewhere. */
+  readonly left: Promise<undefined> = this.#left.promise;
 
   constructor(sagas: Iterable<Saga<never>>, store: SagaStore, leases: LeaseStore, broker: ServiceBroker, logger: Logger) {
     this.#record = new SagaRecord(sagas, store);
@@ -46,7 +48,7 @@ export class SagaRunner {
   async run(id: string, saga: string, input: object, origin: Origin): Promise<SagaState | undefined> {
     const running = this.#running.get(id);
     if (running) return running.ended;
-    while (this.#running.size >= MAX_RUNNING && !this.#stopped) await new Promise<void>((resolve) => this.#slots.push(resolve));
+    for (let full = this.#full(); full; full = this.#full()) await full;
     if (this.#stopped) return undefined;
     return (this.#running.get(id) ?? this.#begin(id, () => this.#startOrLoad(id, saga, input, origin))).ended;
   }
@@ -59,7 +61,7 @@ export class SagaRunner {
       try {
         const { state } = await this.#record.load(id);
         if (ended({ state })) return state;
-        await Promise.race([change.promise, this.#stopping]);
+        await Promise.race([change.promise, this.#stopping.promise]);
       } finally {
         silence();
       }
@@ -72,13 +74,18 @@ export class SagaRunner {
     return this.#known.has(id);
   }
 
-  /** Resolves once the record says that the saga has begun; it goes on by itself. */
+  /** Resolves once the record says that the saga has begun; it goes on by itself. Throws where this process stops before. */
   async ensure(id: string, saga: string, input: object, origin: Origin): Promise<void> {
     const { version, state } = await this.#record.load(id);
     if (version > 0 && (ended({ state }) || state.owner !== me || this.#running.has(id))) return;
-    const ran = this.run(id, saga, input, origin);
-    ran.catch(() => {});
-    await Promise.race([this.#running.get(id)?.run.then(({ begun }) => begun), ran]);
+    for (let full = this.#full(); full; full = this.#full()) await full;
+    if (this.#stopped) throw new Error(`${id} is left to another process`);
+    const { run, ended: end } = this.#running.get(id) ?? this.#begin(id, () => this.#startOrLoad(id, saga, input, origin));
+    const begun = async () => {
+      this.#record.flush(await run);
+      await (await run).begun;
+    };
+    await Promise.race([begun(), end]);
   }
 
   /** How the saga stands in the record. */
@@ -129,17 +136,27 @@ export class SagaRunner {
         const alive = await this.#leases.alive([...new Set(rows.map(({ owner }) => owner))]);
         for (const { id, owner } of rows) {
           if (this.#running.has(id) || (owner !== me && (!ofOthers || alive.has(owner))) || this.#running.size >= MAX_RUNNING) continue;
-          void this.#begin(id, () => this.#take(id)).ended.catch(() => {});
+          void this.#begin(id, () => this.#take(id, owner)).ended.catch(() => {});
         }
       }
     }
   }
 
+  /** Begins no step any more. A step that hangs is not waited for: whoever takes the saga over makes it again. */
   async stop(): Promise<void> {
     this.#stopped = true;
-    this.#stop();
+    this.#stopping.resolve();
     for (const free of this.#slots.splice(0)) free();
-    await Promise.allSettled([...this.#running.values()].map(({ ended }) => ended));
+    const all = Promise.allSettled([...this.#running.values()].map(({ ended }) => ended));
+    const patience = new AbortController();
+    await Promise.race([all, delay(HANGING, undefined, { signal: patience.signal }).catch(() => {})]);
+    patience.abort();
+    this.#left.resolve(undefined);
+  }
+
+  /** What to wait for before it is asked again, while as many run as may. */
+  #full(): Promise<void> | undefined {
+    if (this.#running.size >= MAX_RUNNING && !this.#stopped) return new Promise((resolve) => this.#slots.push(resolve));
   }
 
   #begin(id: string, load: () => Promise<Run>) {
@@ -166,12 +183,12 @@ export class SagaRunner {
     return run;
   }
 
-  async #take(id: string): Promise<Run> {
+  async #take(id: string, shown: string): Promise<Run> {
     const run = await this.#record.load(id);
     const { status, owner, saga } = run.state;
     if (status === "none") return run; // shown before it was recorded: what led to it has not been passed yet, and begins it
-    if (ended(run)) await this.#store.correct?.({ id, saga, status, owner, at: Date.now() }, run.version);
-    else this.#logger.info({ event: "saga.taken_over", saga: id, name: saga, owner });
+    if (ended(run) || owner !== shown) await this.#correct(run);
+    if (!ended(run) && owner !== me) this.#logger.info({ event: "saga.taken_over", saga: id, name: saga, owner });
     return owner === me || ended(run) ? run : this.#claim(run);
   }
 
@@ -179,6 +196,10 @@ export class SagaRunner {
   async #claim(run: Run): Promise<Run> {
     if ((await this.#leases.alive([run.state.owner])).size === 0) this.#record.append(run, [{ type: "SagaTaken", owner: me }]);
     return run;
+  }
+
+  async #correct({ id, version, state: { saga, status, owner } }: Run) {
+    await this.#store.correct?.({ id, saga, status, owner, at: Date.now() }, version);
   }
 
   /** Does one step after another, until the saga has ended or belongs to somebody else. */
@@ -192,6 +213,7 @@ export class SagaRunner {
       } catch (error) {
         if (!(error instanceof Conflict)) throw error;
         Object.assign(run, await this.#record.load(run.id)); // cancelled meanwhile, or taken over
+        await this.#correct(run); // what was refused may show already
       }
     }
     this.#record.flush(run);
@@ -272,7 +294,7 @@ export class SagaRunner {
       run.hurry = resolve;
       timer = setTimeout(resolve, time);
     });
-    await Promise.race([hurried, this.#stopping]);
+    await Promise.race([hurried, this.#stopping.promise]);
     clearTimeout(timer);
   }
 }

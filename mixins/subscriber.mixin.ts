@@ -2,7 +2,8 @@ import type { Service, ServiceBroker, ServiceSchema } from "moleculer";
 import { type Log, openLog } from "./bus/log.ts";
 import type { Meta } from "./core/context.ts";
 import type { DomainEvent } from "./core/model.ts";
-import { deadLetterActions, type Following } from "./dead-letters.actions.ts";
+import type { Following } from "./dead-letters.actions.ts";
+import { followerActions } from "./follower.actions.ts";
 import { Follower, type Sink } from "./follower.ts";
 import { Lease } from "./runtime/lease.ts";
 import type { CursorStore } from "./storage/cursor-store.ts";
@@ -38,7 +39,7 @@ export const subscriber = (subscriptions: Subscriptions, { maxAttempts }: { maxA
   return {
     name: "",
     metadata: { follows: true },
-    actions: deadLetterActions,
+    actions: followerActions,
     async started(this: Holder) {
       this.subscribers = [...sources].map(([source, entries]) => {
         const handlers = new Map(entries.map(([name, handler]) => [name.slice(source.length + 1), handler as Handler]));

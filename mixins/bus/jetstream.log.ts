@@ -54,6 +54,10 @@ export class JetStreamLog implements Log {
     return { commits, next: this.#at };
   }
 
+  record(after: string, limit: number): Promise<Part> {
+    return this.#record.record(after, limit);
+  }
+
   read(stream: string, version: number, limit: number): Promise<Logged[]> {
     return this.#record.read(stream, version, limit);
   }

@@ -6,6 +6,8 @@ import type { Logged, Part } from "../storage/event-store.ts";
 export interface Log {
   /** The commits after a place, about `limit` at once; "" is before the first. */
   log(after: string, limit: number): Promise<Part>;
+  /** The same from the record itself, which ends where `next` is where it began. */
+  record(after: string, limit: number): Promise<Part>;
   /** A stream's commits after a version, from the record. */
   read(stream: string, version: number, limit: number): Promise<Logged[]>;
   /** A place as a number, for people and for whoever waits, and the number of the log's end now. */

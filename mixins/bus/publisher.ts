@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import type { Logger } from "moleculer";
 import type { JetStreamClient } from "nats";
 import { Lease } from "../runtime/lease.ts";
@@ -13,6 +14,7 @@ const MOST_WAITING = 20_000; // commits; what is beyond the sweeper finds
 const SWEEP = 1_000; // milliseconds between two looks for what nobody published
 const GRACE = 3_000; // milliseconds that whoever committed has for publishing it himself
 const PAGE = 500;
+const PATIENCE = 2_500; // milliseconds with a bus that does not answer, when it is time to go
 
 /**
  * Takes what a room commits to its stream, and marks it. The commit is the outbox entry: what is not marked, because its
@@ -55,11 +57,11 @@ export class Publisher {
     return this.#waiting.length;
   }
 
-  /** Publishes what waits, and lets go. */
+  /** Publishes what waits, and lets go; what the bus does not take in time is left to the sweeper of another node. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     if (this.#outbox.onCommitted === this.#added) this.#outbox.onCommitted = undefined;
-    await this.#pumping;
+    await Promise.race([this.#pumping, delay(PATIENCE, undefined, { ref: false })]);
     this.#closed = true;
     await this.#sweeping;
     await this.#opened;

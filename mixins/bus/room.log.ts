@@ -25,6 +25,10 @@ export class RoomLog implements Log {
     return { commits, next: commits.length > 0 ? String(commits.at(-1)!.position) : after };
   }
 
+  record(after: string, limit: number): Promise<Part> {
+    return this.log(after, limit);
+  }
+
   async read(stream: string, version: number, limit: number): Promise<Logged[]> {
     return (await this.#open()?.read(stream, version, limit)) ?? [];
   }

@@ -33,6 +33,13 @@ export class Lease {
     }, RENEW).unref();
   }
 
+  /** Tries now, for its holder may just have left it. */
+  async seek() {
+    if (this.#closed || this.held) return;
+    this.#trying = this.#trying.then(() => this.#try());
+    await this.#trying;
+  }
+
   get held(): boolean {
     return Date.now() < this.#until;
   }

@@ -13,6 +13,7 @@ import { tellStatus } from "./status.ts";
 const HOUSE = resolve(import.meta.dirname, "../..");
 
 const PATIENCE = 4_000; // with calls that other nodes have sent
+const SOON = 1_000; // milliseconds for what ends soon; what takes longer is handed over, and its callers are told that it goes on
 
 export interface NodeOptions {
   /** The rooms to run; all where it is left out. */
@@ -85,8 +86,10 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
       status?.deny();
       const bus = broker.transit?.tx as { leave?(patience: number): Promise<void> } | undefined;
       const gateway = broker.getLocalService("gateway");
+      const handingOver = setTimeout(() => broker.broadcastLocal("$node.handsOver"), SOON);
       await Promise.all([bus?.leave?.(PATIENCE), gateway && broker.destroyService(gateway)]); // what they have taken still needs the rooms
       await broker.stop();
+      clearTimeout(handingOver);
       status?.close();
     },
   };

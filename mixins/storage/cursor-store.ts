@@ -39,6 +39,11 @@ export interface CursorStore {
   parked(follower: string, source?: string): Promise<Parked[]>;
   /** Sets one parked stream going again from `version`, with its attempts anew. False where it is not parked. */
   resume(follower: string, source: string, stream: string, version: number): Promise<boolean>;
+  /**
+   * Sets the follower back: it takes in again what these streams have from these versions on. `first` is the position of the
+   * first of those commits, where the log has positions. What is parked waits from there on.
+   */
+  rewind(follower: string, source: string, first: number, versions: ReadonlyMap<string, number>): Promise<void>;
   /** Forgets the follower altogether. */
   drop(follower: string): Promise<void>;
   listen(listener: () => void): () => void;

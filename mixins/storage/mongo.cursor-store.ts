@@ -16,6 +16,7 @@ interface ReachedRow extends Row {
   version: number;
 }
 
+const AT_ONCE = 1_000; // streams
 const LOOK = 1_000; // milliseconds between two looks at what somebody may have set going in another process
 
 /**
@@ -93,6 +94,24 @@ export class MongoCursorStore implements CursorStore {
     return matchedCount > 0;
   }
 
+  /** The streams first: cut off in between, nothing is taken in again yet, and the whole can be asked for again. */
+  async rewind(follower: string, source: string, _: number, versions: ReadonlyMap<string, number>): Promise<void> {
+    for (const part of chunks([...versions], AT_ONCE)) {
+      const lowered = part.map(([stream, version]) => ({
+        updateOne: { filter: { _id: key(follower, source, stream) }, update: { $min: { version: version - 1 } } },
+      }));
+      const parked = part.map(([stream, version]) => ({
+        updateOne: { filter: { _id: key(follower, source, stream) }, update: { $min: { version } } },
+      }));
+      await this.#host.ask(async () => {
+        await this.#reached.bulkWrite(lowered, { ordered: false });
+        await this.#parked.bulkWrite(parked, { ordered: false });
+      });
+    }
+    await this.#host.ask(() => this.#cursors.updateOne({ _id: key(follower, source) }, { $set: { at: "" } }));
+    this.#tell();
+  }
+
   async drop(follower: string): Promise<void> {
     await this.#host.ask(() =>
       Promise.all([
@@ -140,6 +159,9 @@ export class MongoCursorStore implements CursorStore {
     for (const listener of this.#listeners) listener();
   }
 }
+
+const chunks = <T>(list: T[], size: number): T[][] =>
+  Array.from({ length: Math.ceil(list.length / size) }, (_, n) => list.slice(n * size, (n + 1) * size));
 
 /** Names of rooms and followers have no bar in them. */
 const key = (...parts: string[]) => parts.join("|");

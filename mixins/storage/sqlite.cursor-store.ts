@@ -20,6 +20,7 @@ export class SqliteCursorStore implements CursorStore {
       cursor: db.prepare("SELECT position FROM cursors WHERE follower = ? AND source = ?"),
       begin: db.prepare("INSERT INTO cursors VALUES (?, ?, 0) ON CONFLICT DO NOTHING"),
       move: db.prepare("UPDATE cursors SET position = ?4 WHERE follower = ?1 AND source = ?2 AND position = ?3"),
+      rewind: db.prepare("UPDATE cursors SET position = ?3 WHERE follower = ?1 AND source = ?2 AND position > ?3"),
       park: db.prepare("INSERT INTO parked VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET body = ?4"),
       unpark: db.prepare("DELETE FROM parked WHERE follower = ? AND source = ? AND stream = ?"),
       parked: db.prepare("SELECT body FROM parked WHERE follower = ?1 AND (?2 IS NULL OR source = ?2)"),
@@ -55,6 +56,17 @@ export class SqliteCursorStore implements CursorStore {
       const parked: Parked = { ...JSON.parse(row.body as string), version, attempts: 0, nextAt: Date.now() };
       this.#sql.park.run(follower, source, stream, JSON.stringify(parked));
       return true;
+    });
+  }
+
+  async rewind(follower: string, source: string, first: number, versions: ReadonlyMap<string, number>): Promise<void> {
+    await this.#file.write(() => {
+      this.#sql.rewind.run(follower, source, first - 1);
+      for (const { body } of this.#sql.parked.all(follower, source)) {
+        const parked: Parked = JSON.parse(body as string);
+        const version = Math.min(parked.version, versions.get(parked.stream) ?? parked.version);
+        this.#sql.park.run(follower, source, parked.stream, JSON.stringify({ ...parked, version }));
+      }
     });
   }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
 import { openSharedLimit } from "../../mixins/storage/open-shared.ts";
 import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
@@ -12,8 +13,8 @@ import { clientBehind, type Limit, RateLimit } from "./limits.ts";
 import { Router } from "./router.ts";
 
 const PATIENCE = 30_000;
-const NOTICE = 150;
-const PATIENCE_AT_END = 8_000;
+const NOTICE = config.transporter ? 2_000 : 150; // milliseconds; in a cluster balancers stand before the doors, and look at readiness every second or so
+const PATIENCE_AT_END = 8_000 - NOTICE;
 
 export interface DoorSettings {
   /** Requests per second and client; 0 for no limit. */
@@ -59,7 +60,7 @@ export class Door {
 
   /**
    * From now on every answer says that its connection ends with it, and readiness is denied. Whoever is about to send on a
-   * connection that he holds is given a moment to be told; then nothing new is taken, and what was taken is answered.
+   * connection that he holds, or here at all, is given a moment to be told; then nothing new is taken, and what was taken is answered.
    */
   async close(server: Server): Promise<void> {
     this.closing = true;

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { Rendezvous } from "../../mixins/core/rendezvous.strategy.ts";
 import { folder } from "./system.ts";
 
 interface Said {
@@ -80,4 +81,12 @@ export const startMember = async (t: TestContext, id: string, { rooms = [], modu
       return asked.promise as Promise<T>;
     },
   };
+};
+
+/** Ids of actors that live on one node of two. */
+export const idsOn = (node: string, nodes: string[], many: number): string[] => {
+  const strategy = new Rendezvous({} as never, {} as never);
+  const endpoints = nodes.map((id) => ({ id })) as never;
+  const all = Array.from({ length: many * 4 }, (_, n) => `d-${n}`);
+  return all.filter((id) => strategy.select(endpoints, { params: { id } } as never).id === node).slice(0, many);
 };

@@ -24,8 +24,8 @@ const surroundings = (env: Env): Env => {
   return { ...Object.fromEntries(kept), ...env };
 };
 
-const node = (args: string[], env: Env): ChildProcess =>
-  spawn(process.execPath, args, { cwd: HOUSE, env: surroundings(env), stdio: "pipe" });
+const node = (args: string[], env: Env, cwd = HOUSE): ChildProcess =>
+  spawn(process.execPath, args, { cwd, env: surroundings(env), stdio: "pipe" });
 
 export interface Ended {
   code: number | null;
@@ -53,9 +53,10 @@ export interface System {
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
-/** Starts the system as `npm start` does, on a free port, and resolves when it says that it serves. It ends with the test. */
-export const startSystem = async (t: TestContext, env: Env, rooms: readonly string[] = []): Promise<System> => {
-  const child = node(["--import", "./mixins/runtime/needs-node-26.js", "start.ts", ...rooms], { PORT: "0", LOG_LEVEL: "info", ...env });
+/** Starts the system as `npm start` does, on a free port, from this checkout or another, and resolves when it says that it serves. It ends with the test. */
+export const startSystem = async (t: TestContext, env: Env, rooms: readonly string[] = [], house = HOUSE): Promise<System> => {
+  const args = ["--import", "./mixins/runtime/needs-node-26.js", "start.ts", ...rooms];
+  const child = node(args, { PORT: "0", LOG_LEVEL: "info", ...env }, house);
   const closed = once(child, "close") as Promise<[number | null]>;
   const stop = async (signal: NodeJS.Signals = "SIGTERM") => {
     child.kill(signal);
