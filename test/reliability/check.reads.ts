@@ -11,28 +11,30 @@ import type { Attempt, Journal } from "./journal.ts";
 import type { Inspected } from "./record.ts";
 
 /** One state that a client was shown: of what, at which version, and all that was said of it. */
-interface Sight {
+export interface Sight {
   attempt: Attempt;
   of: string;
+  /** In a list, which is a moment behind. */
+  listed?: true;
   version: number;
   said: unknown;
   /** What the record makes of that version. */
   expected: (version: number) => unknown;
 }
 
-/** No read goes back, and none shows what was never stored. */
-export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Inspected): string[] => {
+/** All that clients were shown. */
+export const sightsOf = ({ attempts }: Pick<Journal, "attempts">, record: Inspected): Sight[] => {
   const deals = history(record.deals, dealModel, (deal) => plain(shown(deal)));
   const stocks = history(record.stock, stockModel, (stock) => plain(toFullAnswer(stock, 0)));
   const histories = Map.groupBy(record.deals, ({ stream }) => stream);
-  const sights = attempts.flatMap((attempt): Sight[] => {
+  return attempts.flatMap((attempt): Sight[] => {
     const { op, outcome, answer } = attempt;
     if (outcome !== "done") return [];
     switch (op.kind) {
       case "list":
         return answer.items.map((row) => {
           const { id, version } = row;
-          return { attempt, of: `the list's ${id}`, version, said: row, expected: (v) => summary(deals(id, v)) };
+          return { attempt, of: `the list's ${id}`, listed: true, version, said: row, expected: (v) => summary(deals(id, v)) };
         });
       case "history": {
         const commits = histories.get(op.deal!) ?? [];
@@ -56,6 +58,11 @@ export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Insp
       }
     }
   });
+};
+
+/** No read goes back, and none shows what was never stored. */
+export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Inspected): string[] => {
+  const sights = sightsOf({ attempts }, record);
   const breaches: string[] = [];
   for (const { attempt, of, version, said, expected } of sights) {
     const found = expected(version);

@@ -1,5 +1,6 @@
 import { checkDeals } from "./check.deals.ts";
 import { checkEffects } from "./check.effects.ts";
+import { checkHistories } from "./check.history.ts";
 import { checkReads } from "./check.reads.ts";
 import { checkStock } from "./check.stock.ts";
 import { checkViews } from "./check.views.ts";
@@ -13,6 +14,7 @@ export const check = (journal: Journal, record: Inspected): string[] => [
   ...journal.breaches,
   ...checkEffects(journal, record),
   ...checkReads(journal, record),
+  ...checkHistories(journal, record),
   ...checkStock(record),
   ...checkDeals(journal, record),
   ...checkViews(record),

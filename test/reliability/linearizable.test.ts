@@ -21,7 +21,12 @@ const register: Spec<number, Input, Output> = {
 const read = (value: number | undefined, began: number, ended = began + 1): Call<Input, Output> => ({
   ...{ input: { read: true }, output: value, began, ended },
 });
-const write = (value: number, began: number, ended: number): Call<Input, Output> => ({ input: { write: value }, output: "done", began, ended });
+const write = (value: number, began: number, ended: number): Call<Input, Output> => ({
+  input: { write: value },
+  output: "done",
+  began,
+  ended,
+});
 const doubt = (value: number, began: number): Call<Input, Output> => ({ input: { write: value }, began, ended: began + 1 });
 const isLinearizable = (...calls: Call<Input, Output>[]) => linearizable(register, calls).ok;
 

@@ -59,7 +59,7 @@ export const linearizable = <S, I, O>({ initial, step, key }: Spec<S, I, O>, cal
       // one in doubt that would change nothing need not have happened
       if (after !== undefined && (output !== undefined || key(after) !== key(state))) {
         flip(bits, entry.n);
-        const seen = `${bits.latin1Slice()} ${key(after)}`;
+        const seen = `${bits.toString("latin1")} ${key(after)}`;
         if (!tried.has(seen)) {
           tried.add(seen);
           path.push({ entry, state });
