@@ -23,7 +23,7 @@ process.send!({ url: node.url });
 process.on("message", ({ rebuild }: { rebuild: string }) => {
   node.broker.call(`v1.${rebuild}.rebuild`).catch((error: { code?: number; type?: string; stack?: string }) => {
     const { code = 500, type, stack } = error;
-    if (code >= 500 && code !== 503) process.send!({ failed: `rebuild of ${rebuild}: ${type} ${stack}` });
+    if (code >= 500 && code !== 503 && type !== "REQUEST_TIMEOUT") process.send!({ failed: `rebuild of ${rebuild}: ${type} ${stack}` });
   });
 });
 process.on("SIGTERM", async () => {
