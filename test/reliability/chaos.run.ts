@@ -41,8 +41,8 @@ export interface ChaosReport {
   readonly dir: string;
 }
 
-const CLIENTS = 10;
-const PAUSE = 100; // milliseconds between two wishes of a client
+const CLIENTS = 20;
+const PAUSE = 200; // milliseconds between two wishes of a client
 const PATIENCE = 12_000; // longer than a call from node to node may take
 const QUIET = 3_000; // milliseconds of traffic after the last fault
 
