@@ -23,12 +23,27 @@ const checkLedgers = ({ attempts }: Answers): string[] => {
     ({ op }) => op.stock!,
   );
   return Array.from(histories).flatMap(([stock, seen]) => {
-    const calls = seen.flatMap((attempt) => {
-      const call = callOf(attempt);
-      return call ? [{ ...call, attempt }] : [];
-    });
+    const calls = [...Map.groupBy(seen, ({ op }) => op).values()].flatMap(asCalls);
     return judge(stock, ledgerSpec, calls);
   });
+};
+
+/**
+ * What came of one wish. Its attempts carry the same id, so it happens once: what was in doubt until an attempt was done happened by
+ * then, and of several that are in doubt for good the first stands for all.
+ */
+const asCalls = (attempts: readonly Attempt[]) => {
+  const calls = attempts.flatMap((attempt) => {
+    const call = callOf(attempt);
+    return call ? [{ ...call, attempt }] : [];
+  });
+  const inDoubt = calls.filter(({ output }) => output === undefined);
+  if (inDoubt.length === 0) return calls;
+  const first = inDoubt.reduce((a, b) => (a.began <= b.began ? a : b));
+  const answered = calls.filter(({ output }) => output !== undefined);
+  const done = answered.findIndex(({ output }) => output === "done");
+  if (done < 0) return [...answered, first];
+  return answered.with(done, { ...answered[done]!, began: Math.min(first.began, answered[done]!.began) });
 };
 
 /**

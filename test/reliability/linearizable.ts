@@ -23,116 +23,133 @@ export type Verdict<I, O> =
   | { readonly ok: false; readonly steps: number; readonly stuck: Call<I, O>; readonly behind: number }
   | { readonly ok: undefined; readonly steps: number };
 
-/** A call's beginning, or its end, in the order of time, as a list that calls can be taken out of and put back into. */
-interface Entry {
-  readonly n: number;
-  readonly end?: Entry;
-  readonly isEnd: boolean;
-  before: Entry | undefined;
-  next: Entry | undefined;
-}
-
 const MOST_STEPS = 20_000_000;
+
+/** Calls that can come next, and how it stands before them. */
+interface Fork<S> {
+  readonly state: S;
+  readonly next: readonly number[];
+  tried: number;
+  /** The call in doubt that was put last, and how it stood before. */
+  readonly doubt?: { readonly n: number; readonly before: S };
+}
 
 /**
  * Whether there is an order of the calls in which each took place in one moment between its beginning and its end, such that the
- * thing would have answered as it did (Herlihy & Wing). The search is Wing & Gong's with Lowe's memory of what was tried, as
- * Porcupine has it: whatever can come first is taken out, and put back where nothing fits behind it; a set of calls that has led to
- * one state once is not tried again. A call in doubt can take place at any time from its beginning on, or never.
- * `ok` is undefined where the search was given up.
+ * thing would have answered as it did (Herlihy & Wing). The search is Wing & Gong's with Lowe's improvements, as in Porcupine:
+ * whatever can come first is put first, and taken back where nothing fits behind it; a set of calls that has led to one state once is
+ * not tried again; and a call is put no earlier than it must be, so that what took long does not stand in the way of what did not:
+ * one in doubt only right before what it makes a difference to.
+ * A call in doubt can take place at any time from its beginning on, or never. `ok` is undefined where the search was given up.
  */
 export const linearizable = <S, I, O>({ initial, step, key }: Spec<S, I, O>, calls: readonly Call<I, O>[]): Verdict<I, O> => {
-  const head = listOf(calls);
-  const bits = Buffer.alloc((calls.length >> 3) + 1);
+  /** Not where it could as well not have happened, or right behind the next: that is tried by itself. */
+  const makesDifference = ({ n: doubt, before }: { n: number; before: S }, n: number, after: S): boolean => {
+    const { input, output } = calls[n]!;
+    const without = step(before, input, output);
+    if (without === undefined) return true;
+    if (key(without) === key(after)) return false;
+    if (output === undefined && doubt < n) return true; // of two in doubt, one order is enough
+    const behind = step(without, calls[doubt]!.input, undefined);
+    return behind === undefined || key(behind) !== key(after);
+  };
+  const order = new Pending(calls);
   const tried = new Set<string>();
-  const path: { entry: Entry; state: S }[] = [];
-  let open = calls.filter(({ output }) => output !== undefined).length;
-  let state = initial;
-  let steps = 0;
-  let longest = -1;
-  let stuck = 0;
-  for (let entry = head.next; open > 0; ) {
-    if (entry && !entry.isEnd) {
-      const { input, output } = calls[entry.n]!;
-      if (++steps > MOST_STEPS) return { ok: undefined, steps };
-      const after = step(state, input, output);
-      // one in doubt that would change nothing need not have happened
-      if (after !== undefined && (output !== undefined || key(after) !== key(state))) {
-        flip(bits, entry.n);
-        const seen = `${bits.toString("latin1")} ${key(after)}`;
-        if (!tried.has(seen)) {
-          tried.add(seen);
-          path.push({ entry, state });
-          if (output !== undefined) open--;
-          state = after;
-          takeOut(entry);
-          entry = head.next;
-          continue;
-        }
-        flip(bits, entry.n);
-      }
-      entry = entry.next;
+  const path: Fork<S>[] = [];
+  let [steps, longest, stuck] = [0, -1, 0];
+  let fork: Fork<S> = { state: initial, next: order.next(), tried: 0 };
+  while (order.open > 0) {
+    const n = fork.next[fork.tried++];
+    if (n === undefined) {
+      if (path.length > longest) [longest, stuck] = [path.length, fork.next[0]!];
+      const before = path.pop();
+      if (!before) return { ok: false, steps, stuck: calls[stuck]!, behind: Math.max(longest, 0) };
+      fork = before;
+      order.putBack(fork.next[fork.tried - 1]!);
       continue;
     }
-    if (entry && path.length > longest) {
-      longest = path.length;
-      stuck = entry.n;
+    if (++steps > MOST_STEPS) return { ok: undefined, steps };
+    const { input, output } = calls[n]!;
+    const state = step(fork.state, input, output);
+    // one in doubt that would change nothing need not have happened
+    if (state === undefined || (output === undefined && key(state) === key(fork.state))) continue;
+    if (fork.doubt && !makesDifference(fork.doubt, n, state)) continue;
+    order.take(n);
+    const seen = `${order.taken} ${key(state)}`;
+    if (tried.has(seen)) {
+      order.putBack(n);
+      continue;
     }
-    const last = path.pop();
-    if (!last) return { ok: false, steps, stuck: calls[stuck]!, behind: Math.max(longest, 0) };
-    putBack(last.entry);
-    flip(bits, last.entry.n);
-    if (calls[last.entry.n]!.output !== undefined) open++;
-    state = last.state;
-    entry = last.entry.next;
+    tried.add(seen);
+    path.push(fork);
+    fork = { state, next: order.next(), tried: 0, ...(output === undefined && { doubt: { n, before: fork.state } }) };
   }
   return { ok: true, steps };
 };
 
-const flip = (bits: Buffer, n: number) => {
-  bits[n >> 3]! ^= 1 << (n & 7);
-};
+/** The calls that have no place yet. */
+class Pending {
+  readonly #calls: readonly Call<unknown, unknown>[];
+  readonly #byBegin: readonly number[];
+  readonly #byEnd: readonly number[];
+  readonly #bits: Buffer;
+  /** How many of them were answered. */
+  open: number;
+  /** All before these places have been taken. */
+  #firstBegin = 0;
+  #firstEnd = 0;
 
-/** Beginnings before ends where they fall on one moment: then the calls were under way together. */
-const listOf = <I, O>(calls: readonly Call<I, O>[]): Entry => {
-  const placed = calls.flatMap(({ output, began, ended }, n) => {
-    if (output === undefined) return [{ entry: entryOf(n), at: began }];
-    const end = entryOf(n, true);
-    return [
-      { entry: entryOf(n, false, end), at: began },
-      { entry: end, at: ended },
-    ];
-  });
-  placed.sort((a, b) => a.at - b.at || Number(a.entry.isEnd) - Number(b.entry.isEnd));
-  const head = entryOf(-1);
-  let last = head;
-  for (const { entry } of placed) {
-    last.next = entry;
-    entry.before = last;
-    last = entry;
+  constructor(calls: readonly Call<unknown, unknown>[]) {
+    this.#calls = calls;
+    const all = [...calls.keys()];
+    this.#byBegin = all.toSorted((a, b) => calls[a]!.began - calls[b]!.began);
+    this.#byEnd = all.filter((n) => calls[n]!.output !== undefined).sort((a, b) => calls[a]!.ended - calls[b]!.ended);
+    this.#bits = Buffer.alloc((calls.length >> 3) + 1);
+    this.open = this.#byEnd.length;
   }
-  return head;
-};
 
-const entryOf = (n: number, isEnd = false, end?: Entry): Entry => ({ n, isEnd, end, before: undefined, next: undefined });
+  /** Those that can come next: which had begun when the first of them ended. That one first, then by their ends, those in doubt last. */
+  next(): number[] {
+    this.#firstEnd = this.#skip(this.#byEnd, this.#firstEnd);
+    this.#firstBegin = this.#skip(this.#byBegin, this.#firstBegin);
+    const first = this.#byEnd[this.#firstEnd];
+    if (first === undefined) return [];
+    const found: number[] = [];
+    for (let i = this.#firstBegin; i < this.#byBegin.length; i++) {
+      const n = this.#byBegin[i]!;
+      if (this.#calls[n]!.began > this.#calls[first]!.ended) break;
+      if (!this.#isTaken(n)) found.push(n);
+    }
+    return found.sort((a, b) => this.#endOf(a) - this.#endOf(b) || a - b);
+  }
 
-const takeOut = (entry: Entry) => {
-  unlink(entry);
-  if (entry.end) unlink(entry.end);
-};
+  get taken(): string {
+    return this.#bits.toString("latin1");
+  }
 
-/** In the reverse order of `takeOut`, so that each finds its neighbours as they were. */
-const putBack = (entry: Entry) => {
-  if (entry.end) link(entry.end);
-  link(entry);
-};
+  take(n: number) {
+    this.#bits[n >> 3]! |= 1 << (n & 7);
+    if (this.#calls[n]!.output !== undefined) this.open--;
+  }
 
-const unlink = ({ before, next }: Entry) => {
-  before!.next = next;
-  if (next) next.before = before;
-};
+  putBack(n: number) {
+    this.#bits[n >> 3]! &= ~(1 << (n & 7));
+    if (this.#calls[n]!.output !== undefined) this.open++;
+    [this.#firstBegin, this.#firstEnd] = [0, 0];
+  }
 
-const link = (entry: Entry) => {
-  entry.before!.next = entry;
-  if (entry.next) entry.next.before = entry;
-};
+  #isTaken(n: number): boolean {
+    return (this.#bits[n >> 3]! & (1 << (n & 7))) !== 0;
+  }
+
+  #endOf(n: number): number {
+    const { output, ended } = this.#calls[n]!;
+    return output === undefined ? Number.MAX_VALUE : ended;
+  }
+
+  #skip(of: readonly number[], from: number): number {
+    let at = from;
+    while (at < of.length && this.#isTaken(of[at]!)) at++;
+    return at;
+  }
+}
