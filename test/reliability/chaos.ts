@@ -52,6 +52,8 @@ if (lacking.length > 0) {
 }
 const only = values.only?.split(",").filter((kind) => kind !== "none") as FaultKind[] | undefined;
 
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(1)); // takes all that was started with it
+
 const list = (counts: Record<string, number>) =>
   Object.entries(counts)
     .sort(([, a], [, b]) => b - a)

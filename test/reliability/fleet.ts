@@ -33,6 +33,9 @@ export const forkHere = (program: string, args: string[], dir: string, log: stri
   const env = surroundings({ DATA_DIR: dir, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", RATE_LIMIT: "0", ...own });
   const child = fork(join(import.meta.dirname, program), args, { cwd: HOUSE, env, stdio: ["ignore", out, out, "ipc"] });
   closeSync(out);
+  const kill = () => child.kill("SIGKILL"); // one that stands still does not hear that its parent is gone
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   return child;
 };
 
