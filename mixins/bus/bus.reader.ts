@@ -4,6 +4,8 @@ import { type JetStreamHost, streamOf } from "./jetstream.host.ts";
 import { decode } from "./message.ts";
 
 const AHEAD = 1_000; // messages that are fetched before they are asked for
+/** The server's consumer lives on one server and dies with it: a silence of twice the heartbeat says so, and after `expires` it is tried again. */
+const ALIVE = { idle_heartbeat: 1_000, expires: 5_000 } as const;
 const FULL = 2_000; // messages in memory beyond which none are taken from the server
 
 /**
@@ -18,7 +20,7 @@ export class BusReader {
     const consumer = await host.ask(() =>
       js.consumers.get(streamOf(room), { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: check ? seq : seq + 1 }),
     );
-    const messages = await host.ask(() => consumer.consume({ max_messages: AHEAD }));
+    const messages = await host.ask(() => consumer.consume({ max_messages: AHEAD, ...ALIVE }));
     return new BusReader(room, messages, check ? { seq, id } : undefined, told);
   }
 

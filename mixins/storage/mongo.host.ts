@@ -2,11 +2,14 @@ import { type Collection, type Db, type Document, MongoBulkWriteError, MongoClie
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
+import { endWithConnection } from "./mongo.connection.ts";
 
 const TIMEOUT = 5_000; // milliseconds until an operation counts as in doubt
 const SELECT = 2_000; // milliseconds to find a server that takes writes, where it is not known that there is none
 const WRITABLE = new Set<string>(["Standalone", "RSPrimary", "Mongos", "LoadBalancer"]);
 const DUPLICATE = 11_000;
+
+endWithConnection();
 
 /** Documents of ours are known by a text. */
 export type Row = Document & { _id: string };

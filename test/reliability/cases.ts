@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Break } from "./broken.ts";
 import { check } from "./check.ts";
-import { Fleet, forkHere } from "./fleet.ts";
-import { Journal } from "./journal.ts";
+import { type Env, Fleet, forkHere } from "./fleet.ts";
+import { Journal, outcomesOf } from "./journal.ts";
 import type { NodeSettings } from "./node.ts";
 import { Random } from "./random.ts";
 import type { Inspected } from "./record.ts";
@@ -98,13 +98,8 @@ export const runCase = async ({ processes, twice, faults, pauses }: Case, settin
   }
   const breaches = [...fleet.breaches, ...check(journal, record)];
   if (breaches.length === 0) rmSync(dir, { recursive: true, maxRetries: 3 });
-  const answers: Record<string, number> = {};
-  for (const { outcome, status, code } of journal.attempts) {
-    const name = outcome === "done" ? "done" : outcome === "refused" ? "refused" : status === 0 ? "no answer" : code!;
-    answers[name] = (answers[name] ?? 0) + 1;
-  }
   return {
-    ...{ breaches, kills: runs - paused, pauses: paused, ops: journal.ops, answers, dir },
+    ...{ breaches, kills: runs - paused, pauses: paused, ops: journal.ops, answers: outcomesOf(journal), dir },
     commits: record.deals.length + record.stock.length,
     sagas: record.sagas.length,
     seconds: Math.round((performance.now() - start) / 100) / 10,
@@ -112,8 +107,8 @@ export const runCase = async ({ processes, twice, faults, pauses }: Case, settin
 };
 
 /** What a last process, which nobody kills, finds and makes of it. */
-const inspect = async (dir: string): Promise<Inspected> => {
-  const child = forkHere("inspect.ts", [], dir, "inspect.log");
+export const inspect = async (dir: string, env: Env = {}): Promise<Inspected> => {
+  const child = forkHere("inspect.ts", [], dir, "inspect.log", env);
   const exit = once(child, "exit").then(([code]) => {
     throw new Error(`The last start ended with ${code}; see ${join(dir, "inspect.log")}`);
   });

@@ -11,7 +11,7 @@ const REFUSALS = new Set([
 
 /** No acknowledged write is lost, none is doubled, none that was refused is there. */
 export const checkEffects = ({ concurrent, ...journal }: Pick<Journal, "attempts" | "concurrent">, record: Inspected): string[] => {
-  const counts = effectsOf(record);
+  const counts = countsOf(record);
   const breaches: string[] = [];
   for (const [op, attempts] of Map.groupBy(journal.attempts, ({ op }) => op)) {
     const say = (what: string) => breaches.push(`${named(op)}: ${what}; ${attempts.map(told).join(", ")}`);
@@ -47,28 +47,46 @@ export const named = (op: Op): string => `op ${op.n} ${op.kind} ${op.method} ${o
 const told = ({ outcome, status, code, node, client, began, ended }: Attempt) =>
   `${outcome} ${status}${code ? ` ${code}` : ""} of ${node} to client ${client} (${Math.round(began)}-${Math.round(ended)} ms)`;
 
-/** How often the record has each effect, in the words of `Op.effect`. */
-const effectsOf = ({ deals, stock }: Inspected): Map<string, number> => {
-  const counts = new Map<string, number>();
-  const count = (...words: (string | undefined)[]) => {
-    const effect = words.join(":");
-    counts.set(effect, (counts.get(effect) ?? 0) + 1);
-  };
-  for (const { stream, events } of deals) {
-    for (const event of events) {
-      if (event.type === "DealOpened" || event.type === "ReturnBooked") count(event.type, event.saleParty);
-      if (event.type === "DealAmended") count(event.type, event.saleParty);
-      if (event.type === "NoteAdded") count(event.type, event.text);
-      if (event.type === "SourceAdded") count(event.type, event.source.supplier);
-      if (event.type === "LinesReturned") count(event.type, stream, event.id);
-    }
-  }
-  for (const { stream, events } of stock) {
-    for (const event of events) {
-      if (event.type === "GoodsReserved") count(event.type, stream, event.id, event.quantity);
-      else if (event.type === "GoodsIssued") count(event.type, stream, event.id, event.pick);
-      else count(event.type, stream, event.id);
-    }
-  }
-  return counts;
-};
+/** What a commit did, in the words of `Op.effect`. */
+export interface Effect {
+  readonly effect: string;
+  readonly stream: string;
+  readonly version: number;
+}
+
+export const effectsIn = ({ deals, stock }: Pick<Inspected, "deals" | "stock">): Effect[] => [
+  ...deals.flatMap(({ stream, version, events }) =>
+    events.flatMap((event) => {
+      const effect = (...words: string[]) => [{ effect: [event.type, ...words].join(":"), stream, version }];
+      switch (event.type) {
+        case "DealOpened":
+        case "ReturnBooked":
+        case "DealAmended":
+          return effect(...(event.saleParty === undefined ? [] : [event.saleParty]));
+        case "NoteAdded":
+          return effect(event.text);
+        case "SourceAdded":
+          return effect(event.source.supplier);
+        case "LinesReturned":
+          return effect(stream, event.id);
+        default:
+          return [];
+      }
+    }),
+  ),
+  ...stock.flatMap(({ stream, version, events }) =>
+    events.map((event) => {
+      const more = event.type === "GoodsReserved" ? [event.quantity] : event.type === "GoodsIssued" ? [event.pick] : [];
+      return { effect: [event.type, stream, event.id, ...more].join(":"), stream, version };
+    }),
+  ),
+];
+
+/** How often the record has each effect. */
+const countsOf = (record: Inspected): Map<string, number> =>
+  new Map(
+    Array.from(
+      Map.groupBy(effectsIn(record), ({ effect }) => effect),
+      ([effect, all]) => [effect, all.length],
+    ),
+  );

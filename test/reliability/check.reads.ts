@@ -11,28 +11,30 @@ import type { Attempt, Journal } from "./journal.ts";
 import type { Inspected } from "./record.ts";
 
 /** One state that a client was shown: of what, at which version, and all that was said of it. */
-interface Sight {
+export interface Sight {
   attempt: Attempt;
   of: string;
+  /** In a list, which is a moment behind. */
+  listed?: true;
   version: number;
   said: unknown;
   /** What the record makes of that version. */
   expected: (version: number) => unknown;
 }
 
-/** No read goes back, and none shows what was never stored. */
-export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Inspected): string[] => {
+/** All that clients were shown. */
+export const sightsOf = ({ attempts }: Pick<Journal, "attempts">, record: Inspected): Sight[] => {
   const deals = history(record.deals, dealModel, (deal) => plain(shown(deal)));
   const stocks = history(record.stock, stockModel, (stock) => plain(toFullAnswer(stock, 0)));
   const histories = Map.groupBy(record.deals, ({ stream }) => stream);
-  const sights = attempts.flatMap((attempt): Sight[] => {
+  return attempts.flatMap((attempt): Sight[] => {
     const { op, outcome, answer } = attempt;
     if (outcome !== "done") return [];
     switch (op.kind) {
       case "list":
         return answer.items.map((row) => {
           const { id, version } = row;
-          return { attempt, of: `the list's ${id}`, version, said: row, expected: (v) => summary(deals(id, v)) };
+          return { attempt, of: `the list's ${id}`, listed: true, version, said: row, expected: (v) => summary(deals(id, v)) };
         });
       case "history": {
         const commits = histories.get(op.deal!) ?? [];
@@ -56,6 +58,11 @@ export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Insp
       }
     }
   });
+};
+
+/** No read goes back, and none shows what was never stored. */
+export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Inspected, behind = 0): string[] => {
+  const sights = sightsOf({ attempts }, record);
   const breaches: string[] = [];
   for (const { attempt, of, version, said, expected } of sights) {
     const found = expected(version);
@@ -63,7 +70,7 @@ export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Insp
     const what = found === undefined ? "was never stored" : `is ${JSON.stringify(found)} in the record`;
     breaches.push(`${named(attempt.op)} of ${attempt.node} showed ${of}@${version} as ${JSON.stringify(said)}, which ${what}`);
   }
-  for (const [of, seen] of Map.groupBy(sights, ({ of }) => of)) breaches.push(...goingBack(of, seen));
+  for (const [of, seen] of Map.groupBy(sights, ({ of }) => of)) breaches.push(...goingBack(of, seen, seen[0]!.listed ? behind : 0));
   for (const { op, outcome, answer } of attempts) {
     const [, id, version] = /&seen=(.+)@(\d+)$/.exec(op.path) ?? [];
     if (!id || outcome !== "done" || op.path.includes("status=")) continue;
@@ -74,14 +81,14 @@ export const checkReads = ({ attempts }: Pick<Journal, "attempts">, record: Insp
   return breaches;
 };
 
-/** Whoever asks after somebody was answered is shown no less than he was. */
-const goingBack = (of: string, sights: Sight[]): string[] => {
+/** Whoever asks after somebody was answered, or `behind` milliseconds later, is shown no less than he was. */
+const goingBack = (of: string, sights: Sight[], behind: number): string[] => {
   const byEnd = sights.toSorted((a, b) => a.attempt.ended - b.attempt.ended);
   const breaches: string[] = [];
   let latest: Sight | undefined;
   let next = 0;
   for (const sight of sights.toSorted((a, b) => a.attempt.began - b.attempt.began)) {
-    for (; byEnd[next] && byEnd[next]!.attempt.ended < sight.attempt.began; next++) {
+    for (; byEnd[next] && byEnd[next]!.attempt.ended + behind < sight.attempt.began; next++) {
       if (!latest || byEnd[next]!.version > latest.version) latest = byEnd[next];
     }
     if (!latest || sight.version >= latest.version) continue;

@@ -11,26 +11,35 @@ import type { Random } from "./random.ts";
 /** A process that serves. */
 export interface Member {
   readonly name: string;
-  readonly url: string;
+  /** Where its gateway listens, if it has one. */
+  readonly url?: string;
   readonly agent: Agent;
   readonly child: ChildProcess;
 }
 
+/** A process that clients can ask. */
+export type Door = Member & { readonly url: string };
+
 /** What this process's own surroundings say must not reach those that are under attack. */
 const surroundings = (over: Record<string, string>): NodeJS.ProcessEnv => {
-  const { ROOMS, NODE_ID, TRANSPORTER, NODE_TEST_CONTEXT, NODE_OPTIONS, ...kept } = process.env;
+  const { ROOMS, NODE_ID, TRANSPORTER, MONGO_URL, REDIS_URL, NAMESPACE, NODE_TEST_CONTEXT, NODE_OPTIONS, ...kept } = process.env;
   return { ...kept, ...over };
 };
 
-export const forkHere = (program: string, args: string[], dir: string, log: string): ChildProcess => {
+export type Env = Readonly<Record<string, string>>;
+
+export const forkHere = (program: string, args: string[], dir: string, log: string, own: Env = {}): ChildProcess => {
   const out = openSync(join(dir, log), "a");
-  const env = surroundings({ DATA_DIR: dir, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", RATE_LIMIT: "0" });
+  const env = surroundings({ DATA_DIR: dir, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", RATE_LIMIT: "0", ...own });
   const child = fork(join(import.meta.dirname, program), args, { cwd: HOUSE, env, stdio: ["ignore", out, out, "ipc"] });
   closeSync(out);
+  const kill = () => child.kill("SIGKILL"); // one that stands still does not hear that its parent is gone
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   return child;
 };
 
-/** The processes of a case, all on one folder. A member that ends unasked is a breach. */
+/** The processes of a case, all on one folder or on the servers of one cluster. A member that ends unasked is a breach. */
 export class Fleet {
   readonly dir: string;
   readonly breaches: string[] = [];
@@ -50,13 +59,13 @@ export class Fleet {
     return this.#started;
   }
 
-  async start(settings: NodeSettings): Promise<Member> {
+  async start(settings: NodeSettings, env: Env = {}): Promise<Member> {
     const name = `node-${++this.#started}`;
-    const child = forkHere("node.ts", [JSON.stringify(settings)], this.dir, `${name}.log`);
+    const child = forkHere("node.ts", [JSON.stringify(settings)], this.dir, `${name}.log`, env);
     const exit = once(child, "exit");
     const told = await Promise.race([once(child, "message"), exit.then(() => undefined)]);
     if (!told) throw new Error(`${name} ended before it served:\n${this.#tail(name)}`);
-    const member: Member = { name, url: (told[0] as { url: string }).url, agent: new Agent({ keepAlive: true }), child };
+    const member: Member = { name, url: (told[0] as { url?: string }).url, agent: new Agent({ keepAlive: true }), child };
     this.#members.push(member);
     child.on("message", ({ failed }: { failed?: string }) => failed && this.breaches.push(`${name}: ${failed}`));
     exit.then(([code, signal]) => {
@@ -89,10 +98,14 @@ export class Fleet {
     await Promise.all([...this.#members].map((member) => this.#end(member, signal)));
   }
 
-  /** Any process that serves; waits for one where none does. */
-  async any(random: Random): Promise<Member> {
-    while (this.#members.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    return random.pick(this.#members);
+  get doors(): readonly Door[] {
+    return this.#members.filter((member): member is Door => member.url !== undefined);
+  }
+
+  /** Any process that can be asked; waits for one where none can. */
+  async any(random: Random): Promise<Door> {
+    while (this.doors.length === 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    return random.pick(this.doors);
   }
 
   async #end(member: Member, signal: "SIGTERM" | "SIGKILL") {

@@ -4,10 +4,14 @@ import { sagaModel } from "../../mixins/core/saga.ts";
 import { allRooms, startNode } from "../../mixins/runtime/node.ts";
 import type { EventStore, Logged } from "../../mixins/storage/event-store.ts";
 import { openEventStore, openSagaStore } from "../../mixins/storage/open.ts";
+import type { Outbox } from "../../mixins/storage/outbox.ts";
 import type { View } from "../../mixins/view.ts";
 import type { Figures, Inspected } from "./record.ts";
 
-/** The last restart: a node without a door goes on with what the dead ones left, and tells all that there is once nothing moves. */
+/**
+ * The last restart: a node without a door goes on with what the dead ones left, and tells all that there is once nothing moves.
+ * In a cluster it is one more node: the others are still there.
+ */
 const PATIENCE = 60_000;
 const BYS = ["month", "country", "customer", "product"] as const;
 
@@ -35,6 +39,10 @@ const moving = async (): Promise<string[]> => {
       if (position < end) found.push(`${name}: ${followerName} has come to ${position} of ${end}`);
       for (const parked of await cursors.parked(followerName)) found.push(`${name}: ${followerName} parked ${JSON.stringify(parked)}`);
     }
+  }
+  for (const [room, store] of Object.entries(stores)) {
+    const [first] = "unpublished" in store ? await (store as unknown as Outbox).unpublished(Number.MAX_SAFE_INTEGER, 1) : [];
+    if (first) found.push(`${room}: ${first.stream}@${first.version} has not been published`);
   }
   return found;
 };

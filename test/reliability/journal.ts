@@ -90,3 +90,13 @@ export class Journal {
     return Map.groupBy(this.attempts, ({ op }) => op);
   }
 }
+
+/** How often it was answered how. */
+export const outcomesOf = ({ attempts }: Pick<Journal, "attempts">): Record<string, number> => {
+  const answers: Record<string, number> = {};
+  for (const { outcome, status, code } of attempts) {
+    const name = outcome === "done" ? "done" : outcome === "refused" ? "refused" : status === 0 ? "no answer" : code!;
+    answers[name] = (answers[name] ?? 0) + 1;
+  }
+  return answers;
+};

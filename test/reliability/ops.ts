@@ -2,8 +2,11 @@ import type { Attempt, Journal, Kind, Op } from "./journal.ts";
 import type { Random } from "./random.ts";
 
 export const PRODUCTS = ["bolt", "nut", "0~gear~20x"] as const;
+/** Stocks that no deal trades in: only clients move them, so what clients saw is all that happened. */
+export const LEDGERS = ["ledger-a", "ledger-b"] as const;
 export const WAREHOUSES = ["main", "north"] as const;
 const COUNTRIES = ["United Kingdom", "EIRE"] as const;
+const OF_LEDGERS: readonly Kind[] = ["receive", "writeOff", "reserve", "stock"];
 const WINDOW = 24; // deals that are worked on at a time: few, so that clients meet
 
 const WEIGHTS: Readonly<Record<Kind, number>> = {
@@ -51,8 +54,9 @@ export class World {
     const deal = this.deals.length > 0 ? random.pick(this.deals) : "";
     const onDeal = { ...post, deal };
     const at = `/deals/${deal}`;
-    const product = random.pick(PRODUCTS);
-    const warehouse = random.chance(0.85) ? WAREHOUSES[0] : WAREHOUSES[1];
+    const ledger = OF_LEDGERS.includes(kind) && random.chance(0.4);
+    const product = random.pick(ledger ? LEDGERS : PRODUCTS);
+    const warehouse = ledger || random.chance(0.85) ? WAREHOUSES[0] : WAREHOUSES[1];
     const stock = `${warehouse}~${product}`;
     const onStock = { ...post, stock, repeatable: true, same: true };
     const quantity = amount(random);
@@ -104,7 +108,12 @@ export class World {
         return { ...own, repeatable: true, same: true };
       }
       case "receive": {
-        const body = { ...(random.chance(0.7) && { id }), warehouse, quantity: String(random.int(1, 30)), cost: String(random.int(1, 9)) };
+        const body = {
+          ...((ledger || random.chance(0.7)) && { id }),
+          warehouse,
+          quantity: String(random.int(1, 30)),
+          cost: String(random.int(1, 9)),
+        };
         if (body.id) return { ...onStock, path: `/inventory/${product}/receipts`, body, effect: `GoodsReceived:${stock}:${id}` };
         return { ...post, stock, path: `/inventory/${product}/receipts`, body, key: `key-${n}`, repeatable: true, same: true };
       }
@@ -116,7 +125,7 @@ export class World {
           effect: `GoodsWrittenOff:${stock}:${id}`,
         };
       case "reserve": {
-        const lapses = random.chance(0.3) && { until: new Date(Date.now() + random.int(20, 2_000)).toISOString() };
+        const lapses = !ledger && random.chance(0.3) && { until: new Date(Date.now() + random.int(20, 2_000)).toISOString() };
         this.reservations.push({ id, stock });
         if (this.reservations.length > WINDOW) this.reservations.shift();
         const body = { id, warehouse, quantity, ...lapses };

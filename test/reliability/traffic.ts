@@ -9,10 +9,17 @@ export interface TrafficSettings {
   clients: number;
   /** How many of the ops that may be repeated go to two processes at once. */
   twice: number;
+  /** Milliseconds that each client waits, on average, before it wants something else. */
+  pause?: number;
+  /** Milliseconds until a client no longer waits for an answer. */
+  patience?: number;
+  /** What got no answer may still be under way when it is asked for again: it was sent on to a process that stands still, or to one cut off. */
+  lingers?: boolean;
 }
 
 const MEMORY = 200; // done ops of a client's that may come again
 const TRIES = 200;
+const PATIENCE = 60_000; // beyond the gateway's own: who answers so late does not answer
 
 /** Clients that want things, one after another each, until they are told to stop. Each sees to it that it learns how what it may repeat ended. */
 export class Traffic {
@@ -20,15 +27,15 @@ export class Traffic {
   readonly #journal: Journal;
   readonly #world: World;
   readonly #clients: Promise<void>[];
-  readonly #twice: number;
+  readonly #settings: TrafficSettings;
   #stopping = false;
 
-  constructor(fleet: Fleet, journal: Journal, random: Random, { clients, twice }: TrafficSettings) {
+  constructor(fleet: Fleet, journal: Journal, random: Random, settings: TrafficSettings) {
     this.#fleet = fleet;
     this.#journal = journal;
-    this.#twice = twice;
+    this.#settings = settings;
     this.#world = new World(journal);
-    this.#clients = Array.from({ length: clients }, (_, n) => this.#client(n, random.fork()));
+    this.#clients = Array.from({ length: settings.clients }, (_, n) => this.#client(n, random.fork()));
   }
 
   /** Resolves when every client has ended what it had begun. */
@@ -44,6 +51,7 @@ export class Traffic {
       const reuse = before?.key && before.effect && before.deal && before.kind !== "open" && random.chance(0.2);
       const op = reuse ? this.#world.reuse(before) : (before ?? this.#world.op(random));
       const outcome = await this.#want(op, client, random);
+      if (this.#settings.pause) await delay(random.int(0, this.#settings.pause * 2));
       if (op.repeatable && !before && outcome === "done" && done.push(op) > MEMORY) done.shift();
     }
   }
@@ -55,7 +63,7 @@ export class Traffic {
       for (const attempt of attempts) {
         this.#journal.attempts.push(attempt);
         this.#world.learn(attempt);
-        if (attempt.code === "REQUEST_TIMEOUT") this.#journal.concurrent.add(op); // the work goes on behind the answer
+        if (attempt.code === "REQUEST_TIMEOUT" || (this.#settings.lingers && attempt.outcome === "doubt")) this.#journal.concurrent.add(op); // the work goes on behind the answer
       }
       const outcomes = attempts.map(({ outcome }) => outcome);
       if (outcomes.includes("done")) return "done";
@@ -65,15 +73,16 @@ export class Traffic {
         this.#journal.breaches.push(`op ${op.n} ${op.kind} ${op.path}: ${TRIES} tries, and no answer that says what came of it`);
         return "doubt";
       }
-      await delay(random.int(1, 20));
+      await delay(random.int(1, 20) * Math.min(tries, 20));
     }
   }
 
   async #ask(op: Op, client: number, random: Random): Promise<Attempt[]> {
-    const member = await this.#fleet.any(random);
-    const other = op.repeatable && random.chance(this.#twice) ? this.#fleet.members.find((m) => m !== member) : undefined;
-    if (!other) return [await ask(op, client, member)];
+    const { twice, patience = PATIENCE } = this.#settings;
+    const door = await this.#fleet.any(random);
+    const other = op.repeatable && random.chance(twice) ? this.#fleet.doors.find((d) => d !== door) : undefined;
+    if (!other) return [await ask(op, client, door, patience)];
     this.#journal.concurrent.add(op);
-    return Promise.all([ask(op, client, member), ask(op, client, other)]);
+    return Promise.all([ask(op, client, door, patience), ask(op, client, other, patience)]);
   }
 }

@@ -72,7 +72,9 @@ export const startServer = async (name: ServerName, options: StartOptions = {}):
     own.stderr!.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(-2_000);
     });
-    process.once("exit", () => own.kill("SIGKILL"));
+    const kill = () => own.kill("SIGKILL");
+    process.once("exit", kill);
+    own.once("exit", () => process.off("exit", kill));
     for (const start = Date.now(); !(await answers(port)); await delay(20)) {
       if (own.exitCode !== null || own.signalCode !== null) throw new Error(`${name} ended with ${own.exitCode}: ${said}`);
       if (Date.now() - start > PATIENCE) throw new Error(`${name} does not answer on ${port}: ${said}`);

@@ -71,3 +71,18 @@ test("a connection that is cut is gone for both; a closed door takes none until 
   assert.equal(String((await once(again, "data"))[0]), "two");
   again.destroy();
 });
+
+test("a slow connection says all of it, in order, and no sooner than it is told to", async () => {
+  const socket = await ask();
+  proxy.slow(30);
+  const asked = performance.now();
+  for (let n = 0; n < 50; n++) socket.write(`${n};`);
+  let answers = "";
+  for await (const text of socket) {
+    answers += text;
+    if (answers.length >= 140) break;
+  }
+  assert.ok(performance.now() - asked >= 58);
+  assert.equal(answers, Array.from({ length: 50 }, (_, n) => `${n};`).join(""));
+  proxy.slow(0);
+});

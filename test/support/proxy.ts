@@ -18,6 +18,8 @@ export interface BadNetwork {
   /** From now on what is asked reaches the server, and its answer finds the connection cut, until `mend`. */
   cutAnswers(): void;
   mend(): void;
+  /** From now on each way takes so many milliseconds; none with 0. */
+  slow(milliseconds: number): void;
   stop(): Promise<void>;
 }
 
@@ -26,18 +28,20 @@ export const startProxy = async (target: number, host = "127.0.0.1"): Promise<Ba
   let kept: [Socket, Buffer][] | undefined;
   let cue: string | undefined;
   let cutting = false;
+  let late = 0;
   const server = createServer({ noDelay: true }, (client) => {
     const upstream = connect({ port: target, host, noDelay: true });
     const pair = [client, upstream] as const;
     pairs.add(pair);
+    const [ask, answer] = [lane(upstream), lane(client)];
     client.on("data", (chunk: Buffer) => {
       if (cue !== undefined && chunk.includes(cue)) kept ??= [];
-      upstream.write(chunk);
+      ask(chunk, late);
     });
     upstream.on("data", (chunk: Buffer) => {
       if (cutting) client.destroy();
       else if (kept) kept.push([client, chunk]);
-      else client.write(chunk);
+      else answer(chunk, late);
     });
     for (const [one, other] of [pair, [upstream, client] as const]) {
       one.on("error", () => {});
@@ -85,6 +89,22 @@ export const startProxy = async (target: number, host = "127.0.0.1"): Promise<Ba
     mend() {
       cutting = false;
     },
+    slow(milliseconds) {
+      late = milliseconds;
+    },
     stop: close,
+  };
+};
+
+/** Writes to the socket, late where it is to be: whichever timer comes first writes what came first, so nothing overtakes. */
+const lane = (socket: Socket) => {
+  const waiting: Buffer[] = [];
+  return (chunk: Buffer, late: number) => {
+    if (late === 0 && waiting.length === 0) return void socket.write(chunk);
+    waiting.push(chunk);
+    setTimeout(() => {
+      const next = waiting.shift()!;
+      if (!socket.destroyed) socket.write(next);
+    }, late);
   };
 };
