@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync } from "node:fs";
+import { globSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { missing, type ServerName } from "./servers/install.ts";
 import { type Server, startServer } from "./servers/start.ts";
@@ -23,20 +23,15 @@ const BOTH = [
   "test/reliability/reservations.test.ts",
 ];
 
-/** What of that speaks of one setting only, and why. */
+/** What of that speaks of one process only, and why. */
 const LEFT_OUT: Record<string, string> = {
-  "mixins/collection.mongo.test.ts": "runs on MongoDB in the first pass already",
-  "mixins/collection.crash.mongo.test.ts": "runs on MongoDB in the first pass already",
   "test/integration/backup.test.ts": "is about the files of one process",
   "test/integration/start.test.ts": "is about one process and its folder",
-  "test/integration/doctor.test.ts": "brings its own servers",
-  "test/integration/gateway.limits.test.ts": "brings its own servers",
-  "test/integration/migrate.test.ts": "brings its own servers",
-  "test/integration/migrate.effects.test.ts": "brings its own servers",
-  "test/integration/backup.cluster.test.ts": "brings its own servers",
-  "test/integration/nodes.test.ts": "brings its own servers",
   "test/integration/gateway.stop.test.ts": "is about one process",
 };
+
+/** What starts servers of its own has run on them in the first pass. */
+const bringsServers = (file: string): boolean => /\b(startServer|useServers|settleOnMongo)\b/.test(readFileSync(join(HOUSE, file), "utf8"));
 
 const test = async (files: readonly string[], env: Record<string, string | undefined>): Promise<number> => {
   const options = ["--test", "--test-concurrency=2", "--test-timeout=240000"];
@@ -74,7 +69,7 @@ const cluster = async (): Promise<number> => {
   }
   console.log(`\nOn a cluster's servers, ${needed.map((name) => env[VARIABLES[name]]).join(" and ")}, without`);
   for (const [file, why] of Object.entries(LEFT_OUT)) console.log(`  ${file}, which ${why}`);
-  console.log();
+  console.log("  what brings servers of its own, and has run on them already\n");
   const files = globSync(BOTH, { cwd: HOUSE })
     .filter((file) => !LEFT_OUT[file])
     .sort();
