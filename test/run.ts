@@ -71,7 +71,7 @@ const cluster = async (): Promise<number> => {
   for (const [file, why] of Object.entries(LEFT_OUT)) console.log(`  ${file}, which ${why}`);
   console.log("  what brings servers of its own, and has run on them already\n");
   const files = globSync(BOTH, { cwd: HOUSE })
-    .filter((file) => !LEFT_OUT[file])
+    .filter((file) => !LEFT_OUT[file] && !bringsServers(file))
     .sort();
   try {
     return await test(files, env);
