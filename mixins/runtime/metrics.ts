@@ -165,7 +165,9 @@ export class PrometheusText extends MetricReporters.Prometheus {
       const told = figures.filter((figure) => figure.name === name);
       if (told.length === 0 && !metrics.hasMetric(name)) continue;
       if (!metrics.hasMetric(name)) metrics.register({ name, type: "gauge", labelNames, description });
-      (metrics.getMetric(name) as unknown as { values: Map<string, object> }).values.clear();
+      const gauge = metrics.getMetric(name) as unknown as { values: Map<string, object>; setDirty(): void };
+      gauge.values.clear();
+      gauge.setDirty();
       for (const { value, labels } of told) metrics.set(name, value, labels);
     }
   }
