@@ -31,6 +31,11 @@ const LEFT_OUT: Record<string, string> = {
   "test/integration/doctor.test.ts": "brings its own servers",
   "test/integration/gateway.limits.test.ts": "brings its own servers",
   "test/integration/nodes.test.ts": "brings its own servers",
+  "test/integration/nodes.stop.test.ts": "brings its own servers",
+  "test/integration/deals.nodes.test.ts": "brings its own servers",
+  "test/integration/sagas.takeover.test.ts": "brings its own servers",
+  "test/integration/rolling.test.ts": "brings its own servers",
+  "test/integration/exporter.test.ts": "brings its own servers",
   "test/integration/gateway.stop.test.ts": "is about one process",
 };
 
