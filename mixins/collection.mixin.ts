@@ -2,7 +2,7 @@ import { randomUUIDv7 } from "node:crypto";
 import { isDeepStrictEqual } from "node:util";
 import type { Context, Service, ServiceSchema } from "moleculer";
 import DbService from "moleculer-db";
-import { carry } from "./bus/log.ts";
+import { type Carrier, carry } from "./bus/log.ts";
 import { type Cached, cached } from "./cached.mixin.ts";
 import { collectionActions } from "./collection.actions.ts";
 import { checker, fold, type Rules } from "./collection.fields.ts";
@@ -10,6 +10,7 @@ import type { Meta } from "./core/context.ts";
 import { Rejected } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
 import { type Idempotency, idempotency } from "./idempotency.mixin.ts";
+import { forgetFigures, publishing, tellFigures } from "./runtime/room.figures.ts";
 import { refuseTaken } from "./storage/collection.writes.ts";
 import type { CollectionAdapter, IndexDeclaration, Stored } from "./storage/collection-store.ts";
 import { type Change, type Shown, shown } from "./storage/document-log.ts";
@@ -79,11 +80,14 @@ const bare = {
     this.adapter = openCollectionAdapter();
     this.adapter.init(this.broker, this);
   },
-  async started(this: Service & { adapter: CollectionAdapter; carrier?: { close(): Promise<void> } }) {
+  async started(this: Service & { adapter: CollectionAdapter; carrier?: Carrier }) {
     await this.adapter.connect();
-    this.carrier = carry(this.name, this.adapter.documents.outbox, this.logger);
+    const carrier = carry(this.name, this.adapter.documents.outbox, this.logger);
+    this.carrier = carrier;
+    tellFigures(this, "documents", () => publishing(carrier));
   },
-  async stopped(this: Service & { adapter: CollectionAdapter; carrier?: { close(): Promise<void> } }) {
+  async stopped(this: Service & { adapter: CollectionAdapter; carrier?: Carrier }) {
+    forgetFigures(this, "documents");
     await this.carrier?.close();
     await this.adapter.disconnect();
   },

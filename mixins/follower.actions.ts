@@ -3,8 +3,26 @@ import { Rejected } from "./core/errors.ts";
 import { action } from "./core/params.ts";
 import { deadLetterActions, type Following } from "./dead-letters.actions.ts";
 import { replay } from "./follower.replay.ts";
+import { tellFigures } from "./runtime/room.figures.ts";
 
 type Holder = Service & { followers?: Map<string, Following> };
+
+/** Adds a follower to those that the service answers for, and its figures to those of its node. */
+export const addFollower = (service: Holder, name: string, following: Following): void => {
+  service.followers ??= new Map();
+  service.followers.set(name, following);
+  tellFigures(service, `follower ${name}`, async () => {
+    const labels = { follower: name, source: following.follower.following.source };
+    const [{ position, end }, parked] = await Promise.all([
+      following.follower.progress(),
+      following.cursors.parked(following.followerName, labels.source),
+    ]);
+    return [
+      { name: "banyan.consumer.lag", value: end - Math.max(0, position), labels },
+      { name: "banyan.consumer.parked", value: parked.length, labels },
+    ];
+  });
+};
 
 const row = { follower: "string", source: "string", view: "boolean", position: "number", end: "number" } as const;
 

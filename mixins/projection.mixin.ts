@@ -2,7 +2,7 @@ import type { Service, ServiceSchema } from "moleculer";
 import type { DomainEvent } from "./core/model.ts";
 import { action } from "./core/params.ts";
 import type { Following } from "./dead-letters.actions.ts";
-import { followerActions } from "./follower.actions.ts";
+import { addFollower, followerActions } from "./follower.actions.ts";
 import type { Projection } from "./view.sink.ts";
 import { View } from "./view.ts";
 
@@ -62,8 +62,7 @@ export const projection = <D extends object, E extends DomainEvent>(spec: Projec
   async started(this: Holder) {
     const view = this.views!.get(spec.name)!;
     await view.start();
-    this.followers ??= new Map();
-    this.followers.set(spec.name, view);
+    addFollower(this, spec.name, view);
   },
   async stopped(this: Holder) {
     await this.views!.get(spec.name)!.stop();

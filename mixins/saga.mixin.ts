@@ -7,9 +7,10 @@ import type { DomainEvent } from "./core/model.ts";
 import { action } from "./core/params.ts";
 import type { Saga, SagaState } from "./core/saga.ts";
 import type { Following } from "./dead-letters.actions.ts";
-import { followerActions } from "./follower.actions.ts";
+import { addFollower, followerActions } from "./follower.actions.ts";
 import { Follower, type Sink } from "./follower.ts";
 import { Lease, me } from "./runtime/lease.ts";
+import { tellFigures } from "./runtime/room.figures.ts";
 import type { Origin } from "./saga.record.ts";
 import { SagaRunner } from "./saga.runner.ts";
 import type { Logged } from "./storage/event-store.ts";
@@ -226,8 +227,14 @@ const coordination = (
     async start() {
       await Promise.all([alive.open(), lease.open()]);
       follower.start();
-      service.followers ??= new Map();
-      service.followers.set("sagas", { cursors, follower, followerName: "sagas" });
+      addFollower(service, "sagas", { cursors, follower, followerName: "sagas" });
+      tellFigures(service, "sagas", async () => {
+        const { running, stuck } = await runner.load();
+        return [
+          { name: "banyan.sagas.running", value: running },
+          { name: "banyan.sagas.stuck", value: stuck },
+        ];
+      });
       timer = setInterval(look, LOOK).unref();
     },
     async stop() {

@@ -5,6 +5,7 @@ import type { Meta } from "./core/context.ts";
 import { Conflict, Rejected } from "./core/errors.ts";
 import { cancellable, nextStep, type Saga, type SagaEvent, type SagaState, type Step, sagaModel, undoable } from "./core/saga.ts";
 import { me } from "./runtime/lease.ts";
+import { Places } from "./saga.places.ts";
 import { ended, type Origin, type Run, SagaRecord } from "./saga.record.ts";
 import type { LeaseStore } from "./storage/lease-store.ts";
 import type { SagaStore } from "./storage/saga-store.ts";
@@ -29,7 +30,7 @@ export class SagaRunner {
   readonly #logger: Logger;
   readonly #running = new Map<string, { run: Promise<Run>; ended: Promise<SagaState | undefined> }>();
   readonly #known = new LRUCache<string, true>({ max: 10_000 });
-  readonly #slots: (() => void)[] = [];
+  readonly #places = new Places(() => this.#running.size >= MAX_RUNNING && !this.#stopped);
   #stopped = false;
   readonly #stopping = Promise.withResolvers<void>();
   readonly #left = Promise.withResolvers<undefined>();
@@ -48,7 +49,7 @@ export class SagaRunner {
   async run(id: string, saga: string, input: object, origin: Origin): Promise<SagaState | undefined> {
     const running = this.#running.get(id);
     if (running) return running.ended;
-    for (let full = this.#full(); full; full = this.#full()) await full;
+    while (this.#places.full) await this.#places.next();
     if (this.#stopped) return undefined;
     return (this.#running.get(id) ?? this.#begin(id, () => this.#startOrLoad(id, saga, input, origin))).ended;
   }
@@ -78,7 +79,7 @@ export class SagaRunner {
   async ensure(id: string, saga: string, input: object, origin: Origin): Promise<void> {
     const { version, state } = await this.#record.load(id);
     if (version > 0 && (ended({ state }) || state.owner !== me || this.#running.has(id))) return;
-    for (let full = this.#full(); full; full = this.#full()) await full;
+    while (this.#places.full) await this.#places.next();
     if (this.#stopped) throw new Error(`${id} is left to another process`);
     const { run, ended: end } = this.#running.get(id) ?? this.#begin(id, () => this.#startOrLoad(id, saga, input, origin));
     const begun = async () => {
@@ -116,6 +117,12 @@ export class SagaRunner {
     }
   }
 
+  /** How many sagas run here, and how many of those fail again and again. */
+  async load(): Promise<{ running: number; stuck: number }> {
+    const runs = await Promise.allSettled([...this.#running.values()].map(({ run }) => run));
+    return { running: runs.length, stuck: runs.filter((run) => run.status === "fulfilled" && run.value.state.stuck).length };
+  }
+
   /** Ends the wait of a saga that this process runs. */
   hurry(id: string): void {
     this.#running.get(id)?.run.then(
@@ -146,17 +153,10 @@ export class SagaRunner {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#stopping.resolve();
-    for (const free of this.#slots.splice(0)) free();
+    this.#places.freeAll();
     const all = Promise.allSettled([...this.#running.values()].map(({ ended }) => ended));
-    const patience = new AbortController();
-    await Promise.race([all, delay(HANGING, undefined, { signal: patience.signal }).catch(() => {})]);
-    patience.abort();
+    await Promise.race([all, delay(HANGING, undefined, { ref: false })]);
     this.#left.resolve(undefined);
-  }
-
-  /** What to wait for before it is asked again, while as many run as may. */
-  #full(): Promise<void> | undefined {
-    if (this.#running.size >= MAX_RUNNING && !this.#stopped) return new Promise((resolve) => this.#slots.push(resolve));
   }
 
   #begin(id: string, load: () => Promise<Run>) {
@@ -165,7 +165,7 @@ export class SagaRunner {
       .then((run) => this.#work(run))
       .finally(() => {
         this.#running.delete(id);
-        this.#slots.shift()?.();
+        this.#places.free();
       });
     const entry = { run, ended };
     this.#running.set(id, entry);

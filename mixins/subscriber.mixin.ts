@@ -3,7 +3,7 @@ import { type Log, openLog } from "./bus/log.ts";
 import type { Meta } from "./core/context.ts";
 import type { DomainEvent } from "./core/model.ts";
 import type { Following } from "./dead-letters.actions.ts";
-import { followerActions } from "./follower.actions.ts";
+import { addFollower, followerActions } from "./follower.actions.ts";
 import { Follower, type Sink } from "./follower.ts";
 import { Lease } from "./runtime/lease.ts";
 import type { CursorStore } from "./storage/cursor-store.ts";
@@ -45,9 +45,8 @@ export const subscriber = (subscriptions: Subscriptions, { maxAttempts }: { maxA
         const handlers = new Map(entries.map(([name, handler]) => [name.slice(source.length + 1), handler as Handler]));
         return subscribe(this, source, handlers, maxAttempts);
       });
-      this.followers ??= new Map();
       for (const subscriber of this.subscribers) {
-        this.followers.set(subscriber.followerName, subscriber);
+        addFollower(this, subscriber.followerName, subscriber);
         await subscriber.start();
       }
     },

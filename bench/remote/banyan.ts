@@ -6,7 +6,7 @@ import { startNode } from "../../mixins/runtime/node.ts";
 import { makeRounds } from "./caller.ts";
 import { findSummary, type Summary } from "./summaries.ts";
 
-/** A node of Banyan's for the remote rows, as its argument says: the room that answers, the gateway before it, or one that calls. */
+/** A node of Banyan's for the remote rows, as its argument says: the room that answers, the one of deals and what it asks, the gateway before it, or one that calls. */
 const room: ServiceSchema = {
   name: "echo",
   version: 1,
@@ -29,7 +29,10 @@ const caller: ServiceSchema = { name: "caller", version: 1 };
 
 const role = process.argv[2];
 if (role === "gateway") await startNode({ rooms: ["gateway"] });
-else {
+else if (role === "deals") {
+  await startNode({ rooms: ["deals", "inventory", "products"] });
+  process.send!({ ready: true });
+} else {
   const { broker } = await startNode({ rooms: [], others: [role === "room" ? room : caller] });
   if (role === "caller") {
     await broker.waitForServices("v1.echo");

@@ -2,7 +2,7 @@ import { Histogram } from "../load/histogram.ts";
 import type { Plan } from "../load/plan.ts";
 import type { Member } from "../remote/member.ts";
 import { MANY, summaryId } from "../remote/summaries.ts";
-import { type RemoteName, RemoteSystems } from "../remote/systems.ts";
+import { type RemoteName, RemoteSystems, storeName } from "../remote/systems.ts";
 import { type Measured, median } from "../report.ts";
 import type { Server } from "../server.ts";
 import type { Bench, Row } from "./bench.ts";
@@ -47,13 +47,33 @@ const http =
     return { round: (seconds) => load.run({ ...plan, seconds }), cpu: () => gateway.cpu + room.cpu };
   };
 
+/** Deals are opened over HTTP, on 64 connections to a process that has another one store them. */
+const create =
+  (gateways: Server[], { load }: Bench) =>
+  async (systems: RemoteSystems, name: RemoteName): Promise<Running> => {
+    const room = await systems.member(name, "deals");
+    const gateway = await systems.gateway(name, name === "banyan" ? "/api/v1/deals?limit=1" : "/health/ready");
+    gateways.push(gateway);
+    const plan: Omit<Plan, "seconds"> = { port: gateway.port, connections: LANES, work: { kind: "create", lines: 1 } };
+    return {
+      async round(seconds) {
+        const outcome = await load.run({ ...plan, seconds });
+        for (const id of outcome.created.slice(-10)) await gateway.fetchJson(`/api/v1/deals/${id}`);
+        return outcome;
+      },
+      cpu: () => gateway.cpu + room.cpu,
+    };
+  };
+
 /** The systems in turn, round by round. */
 const measure = async (
   row: string,
-  { remotes: names, progress, systems: all }: Bench,
+  { remotes, progress, systems: all }: Bench,
   start: (systems: RemoteSystems, name: RemoteName) => Promise<Running>,
+  stored = false,
 ): Promise<Measured[]> => {
-  const systems = await RemoteSystems.open(all.folder(row), all.profiles);
+  const names = remotes.filter((name) => !stored || name !== "nats-raw"); // it has no room that stores
+  const systems = await RemoteSystems.open(all.folder(row), stored, all.profiles);
   try {
     const running = new Map<RemoteName, Running>();
     const taken = new Map<RemoteName, Taken[]>();
@@ -77,7 +97,8 @@ const measure = async (
       const all = taken.get(system)!;
       const latencies = new Histogram();
       for (const { latencies: counts, answers, max } of all) latencies.add(new Histogram(counts, answers, max));
-      return { row, system, median: median(all.map(rate)), p99: latencies.percentile(0.99), unit: "/s" };
+      const told = stored ? `${row} on ${storeName()}` : row;
+      return { row: told, system, median: median(all.map(rate)), p99: latencies.percentile(0.99), unit: "/s" };
     });
   } finally {
     await systems.close();
@@ -88,12 +109,15 @@ const rate = ({ answers, seconds }: Taken) => answers / seconds;
 
 export const remoteRows: Record<string, Row> = {
   "remote-call": (bench) => measure("remote-call", bench, calls),
-  "remote-http": async (bench) => {
-    const gateways: Server[] = [];
-    try {
-      return await measure("remote-http", bench, http(gateways, bench));
-    } finally {
-      await Promise.all(gateways.map((gateway) => gateway.stop()));
-    }
-  },
+  "remote-http": (bench) => throughGateways((gateways) => measure("remote-http", bench, http(gateways, bench))),
+  "remote-create": (bench) => throughGateways((gateways) => measure("remote-create", bench, create(gateways, bench), true)),
+};
+
+const throughGateways = async (work: (gateways: Server[]) => Promise<Measured[]>): Promise<Measured[]> => {
+  const gateways: Server[] = [];
+  try {
+    return await work(gateways);
+  } finally {
+    await Promise.all(gateways.map((gateway) => gateway.stop()));
+  }
 };

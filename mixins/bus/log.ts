@@ -18,11 +18,18 @@ export interface Log {
   close(): Promise<void>;
 }
 
+/** Publishes what a room commits. */
+export interface Carrier {
+  /** What is stored here and not on the bus yet: how many commits, and how old the oldest is, in milliseconds. */
+  lag?(): { waiting: number; age: number };
+  close(): Promise<void>;
+}
+
 /** What takes a room's events to those who follow it. */
 export interface Carriers {
   openLog(room: string): Log;
   /** Publishes what is committed to the record, by this process at once, by a dead one after a while. */
-  carry(room: string, record: object | undefined, logger: Logger): { close(): Promise<void> };
+  carry(room: string, record: object | undefined, logger: Logger): Carrier;
 }
 
 /** On the driver that the environment names; the other one is not even loaded. */

@@ -30,9 +30,11 @@ export class Publisher {
   readonly #opened: Promise<void>;
   readonly #timer: NodeJS.Timeout;
   #waiting: Logged[] = [];
+  #onTheirWay: Logged[] = [];
   #pumping?: Promise<void>;
   #sweeping?: Promise<void>;
-  #failing = false;
+  /** Since when the bus takes nothing; what is committed meanwhile is left to the sweeper. */
+  #failingSince?: number;
   #closed = false;
 
   constructor(room: string, outbox: Outbox, logger: Logger) {
@@ -52,9 +54,10 @@ export class Publisher {
 
   readonly #added = (commits: readonly Logged[]) => this.#add(commits);
 
-  /** How many commits wait here for the bus. */
-  get waiting(): number {
-    return this.#waiting.length;
+  lag(): { waiting: number; age: number } {
+    const [oldest] = this.#onTheirWay.length > 0 ? this.#onTheirWay : this.#waiting;
+    const since = Math.min(oldest?.at ?? Number.POSITIVE_INFINITY, this.#failingSince ?? Number.POSITIVE_INFINITY);
+    return { waiting: this.#onTheirWay.length + this.#waiting.length, age: Number.isFinite(since) ? Math.max(0, Date.now() - since) : 0 };
   }
 
   /** Publishes what waits, and lets go; what the bus does not take in time is left to the sweeper of another node. */
@@ -79,11 +82,14 @@ export class Publisher {
     await new Promise(setImmediate); // what is committed together goes together
     while (this.#waiting.length > 0) {
       try {
-        await this.#publish(this.#waiting.splice(0, AT_ONCE));
+        this.#onTheirWay = this.#waiting.splice(0, AT_ONCE);
+        await this.#publish(this.#onTheirWay);
         this.#tell(false);
       } catch (error) {
         this.#waiting = []; // marked by nobody: the sweeper finds them
         this.#tell(true, error);
+      } finally {
+        this.#onTheirWay = [];
       }
     }
     this.#pumping = undefined; // in the same turn in which nothing waits any more
@@ -122,8 +128,8 @@ export class Publisher {
 
   /** Once when it begins to fail, and once when it works again. */
   #tell(failing: boolean, error?: unknown) {
-    if (failing === this.#failing) return;
-    this.#failing = failing;
+    if (failing === (this.#failingSince !== undefined)) return;
+    this.#failingSince = failing ? Date.now() : undefined;
     if (failing)
       this.#logger.warn({ event: "outbox.waits", room: this.#room, error: String(error) }, "what is committed waits for the bus");
     else this.#logger.info({ event: "outbox.goes_on", room: this.#room });

@@ -26,7 +26,7 @@ export const tellStatus = async (broker: ServiceBroker, host: string, port: numb
       const readiness = await readinessOf(broker, stopping);
       return [readiness.ready ? 200 : 503, JSON_TYPE, JSON.stringify(readiness)];
     },
-    "/metrics": async () => [200, METRICS_TYPE, reporterOf(broker)?.text() ?? ""],
+    "/metrics": async () => [200, METRICS_TYPE, (await reporterOf(broker)?.text()) ?? ""],
   };
   const answer = async (req: IncomingMessage, res: ServerResponse) => {
     const page = Object.hasOwn(pages, req.url!) && req.method === "GET" ? pages[req.url!]! : undefined;

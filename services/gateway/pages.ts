@@ -36,7 +36,7 @@ export const addPages = (router: Router, door: Door, broker: ServiceBroker): voi
     exchange.page(JSON_TYPE, JSON.stringify(readiness), "no-store", readiness.ready ? 200 : 503);
   });
   addFigures(door, broker);
-  page("/metrics", (exchange) => exchange.page(METRICS_TYPE, metricsText(broker), "no-store"));
+  page("/metrics", async (exchange) => exchange.page(METRICS_TYPE, await metricsText(broker), "no-store"));
 };
 
 const ANSWERS = "http.answers.total";
@@ -52,10 +52,11 @@ const addFigures = (door: Door, broker: ServiceBroker) => {
     }
     for (const [status, count] of door.answered) metrics.set(ANSWERS, count, { status: String(status) });
     metrics.set(OPEN, door.open.size);
+    return [];
   });
 };
 
-const metricsText = (broker: ServiceBroker): string => {
+const metricsText = (broker: ServiceBroker): Promise<string> => {
   const reporter = reporterOf(broker);
   if (!reporter) throw new Rejected("ROUTE_NOT_FOUND", "Metrics are off here", 404);
   return reporter.text();

@@ -1,7 +1,9 @@
 import "reflect-metadata";
-import { Controller, Get, Inject, Module, NotFoundException, Param } from "@nestjs/common";
+import { randomUUID } from "node:crypto";
+import { Body, Controller, Get, Inject, Module, NotFoundException, Param, Post } from "@nestjs/common";
 import { NestFactory } from "@nestjs/core";
 import { ClientProxyFactory, ClientsModule, MessagePattern, Payload, RpcException, Transport } from "@nestjs/microservices";
+import { MongoClient } from "mongodb";
 import { firstValueFrom } from "rxjs";
 import { makeRounds } from "../../remote/caller.ts";
 import { findSummary } from "../../remote/summaries.ts";
@@ -26,6 +28,32 @@ on(EchoRoom, "get", MessagePattern("nest.echo.get"));
 Payload()(EchoRoom.prototype, "get", 0);
 Controller()(EchoRoom);
 
+/** Stores a deal as one document, and answers when a majority has it in their journals. */
+class DealsRoom {
+  constructor() {
+    this.deals = new MongoClient(process.env.MONGO_URL, { maxPoolSize: 64 }).db("nest_deals").collection("deals");
+  }
+
+  async open(deal) {
+    const lines = deal.lines.map((line, n) => ({ id: String(n + 1), warehouse: "main", kind: "goods", ...line }));
+    const stored = { version: 1, status: "open", ...deal, lines };
+    const id = deal.id ?? randomUUID();
+    await this.deals.insertOne({ _id: id, ...stored }, { writeConcern: { w: "majority", journal: true } });
+    return { id, ...stored };
+  }
+
+  async get({ id }) {
+    const { _id, ...deal } = (await this.deals.findOne({ _id: id })) ?? {};
+    if (!_id) throw new RpcException("There is no such deal");
+    return { id, ...deal };
+  }
+}
+on(DealsRoom, "open", MessagePattern("nest.deals.open"));
+on(DealsRoom, "get", MessagePattern("nest.deals.get"));
+Payload()(DealsRoom.prototype, "open", 0);
+Payload()(DealsRoom.prototype, "get", 0);
+Controller()(DealsRoom);
+
 class EchoDoor {
   constructor(client) {
     this.client = client;
@@ -37,10 +65,22 @@ class EchoDoor {
     return found;
   }
 
+  open(deal) {
+    return firstValueFrom(this.client.send("nest.deals.open", deal));
+  }
+
+  deal(id) {
+    return firstValueFrom(this.client.send("nest.deals.get", { id }));
+  }
+
   ready() {
     return { status: "ready" };
   }
 }
+on(EchoDoor, "open", Post("api/v1/deals"));
+Body()(EchoDoor.prototype, "open", 0);
+on(EchoDoor, "deal", Get("api/v1/deals/:id"));
+Param("id")(EchoDoor.prototype, "deal", 0);
 on(EchoDoor, "get", Get("api/v1/echo/:id"));
 on(EchoDoor, "ready", Get("health/ready"));
 Param("id")(EchoDoor.prototype, "get", 0);
@@ -49,12 +89,19 @@ Controller()(EchoDoor);
 
 class RoomModule {}
 Module({ controllers: [EchoRoom] })(RoomModule);
+class DealsModule {}
+Module({ controllers: [DealsRoom] })(DealsModule);
 class DoorModule {}
 Module({ imports: [ClientsModule.register([{ name: "ECHO", ...transport }])], controllers: [EchoDoor] })(DoorModule);
 
 const roles = {
   async room() {
     const app = await NestFactory.createMicroservice(RoomModule, { ...transport, logger: false });
+    await app.listen();
+    process.send({ ready: true });
+  },
+  async deals() {
+    const app = await NestFactory.createMicroservice(DealsModule, { ...transport, logger: false });
     await app.listen();
     process.send({ ready: true });
   },
