@@ -1,10 +1,10 @@
-import { type ConsumerMessages, DeliverPolicy, type JsMsg } from "nats";
+import { ConsumerEvents, type ConsumerMessages, DeliverPolicy, type JsMsg } from "nats";
 import type { Logged } from "../storage/event-store.ts";
 import { type JetStreamHost, streamOf } from "./jetstream.host.ts";
 import { decode } from "./message.ts";
 
 const AHEAD = 1_000; // messages that are fetched before they are asked for
-/** The server's consumer lives on one server and dies with it: a silence of twice the heartbeat says so, and after `expires` it is tried again. */
+/** How often the server says that the consumer is there; twice without is taken for its end. */
 const ALIVE = { idle_heartbeat: 1_000, expires: 5_000 } as const;
 const FULL = 2_000; // messages in memory beyond which none are taken from the server
 
@@ -30,7 +30,7 @@ export class BusReader {
   readonly #known?: { seq: number; id: string };
   #waiting: Logged[] = [];
   #drained = Promise.withResolvers<void>();
-  /** Set where the messages have come to an end, which they do not by themselves. */
+  /** Set where the messages have come to an end: they do where the one server that has the consumer is gone. */
   failed = false;
   /** Set where what stands in the known message's place is another: the stream has lost its end, and counts its numbers again. */
   strange = false;
@@ -40,12 +40,7 @@ export class BusReader {
     this.#messages = messages;
     this.#known = known;
     this.#told = told;
-    this.#read()
-      .catch(() => {})
-      .finally(() => {
-        this.failed = true;
-        told();
-      });
+    for (const end of [this.#read(), this.#watch()]) void end.catch(() => {}).finally(() => this.#fail());
   }
 
   take(limit: number): Logged[] {
@@ -60,6 +55,18 @@ export class BusReader {
   close(): void {
     this.#drained.resolve();
     void this.#messages.close().catch(() => {});
+  }
+
+  #fail() {
+    if (this.failed) return;
+    this.failed = true;
+    this.close();
+    this.#told();
+  }
+
+  /** Resolves when the consumer is silent. The client waits until its server is back; the stream has others. */
+  async #watch() {
+    for await (const { type } of await this.#messages.status()) if (type === ConsumerEvents.HeartbeatsMissed) return;
   }
 
   async #read() {

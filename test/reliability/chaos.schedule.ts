@@ -30,7 +30,7 @@ const OF_SERVERS = { mongo: 3, redis: 1, nats: 4, rebuild: 2 } as const;
 /** Milliseconds that each lasts, from and to. A pause is longer than a lease, and often than a heartbeat may stay away. */
 const LASTS: Readonly<Record<FaultKind, readonly [number, number]>> = {
   ...{ kill: [100, 5_000], stop: [100, 2_000], pause: [3_500, 13_000], cut: [0, 0], part: [1_000, 7_000], slow: [3_000, 9_000] },
-  ...{ mongo: [0, 3_000], redis: [0, 3_000], nats: [500, 6_000], rebuild: [0, 0] },
+  ...{ mongo: [0, 3_000], redis: [0, 3_000], nats: [500, 12_000], rebuild: [0, 0] },
 };
 const PAUSE: readonly [number, number] = [1_500, 6_000]; // between two faults of one lane
 

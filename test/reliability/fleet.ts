@@ -4,6 +4,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { Agent } from "node:http";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { endWithUs } from "../support/children.ts";
 import { HOUSE } from "../support/system.ts";
 import type { NodeSettings } from "./node.ts";
 import type { Random } from "./random.ts";
@@ -33,9 +34,7 @@ export const forkHere = (program: string, args: string[], dir: string, log: stri
   const env = surroundings({ DATA_DIR: dir, HOST: "127.0.0.1", PORT: "0", LOG_LEVEL: "warn", RATE_LIMIT: "0", ...own });
   const child = fork(join(import.meta.dirname, program), args, { cwd: HOUSE, env, stdio: ["ignore", out, out, "ipc"] });
   closeSync(out);
-  const kill = () => child.kill("SIGKILL"); // one that stands still does not hear that its parent is gone
-  process.once("exit", kill);
-  child.once("exit", () => process.off("exit", kill));
+  endWithUs(child);
   return child;
 };
 

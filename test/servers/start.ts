@@ -5,6 +5,7 @@ import { type AddressInfo, connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { endWithUs } from "../support/children.ts";
 import { recipes, type ServerName } from "./install.ts";
 
 /** A server of ours on a port of 127.0.0.1, with its data in a folder that outlives a restart. */
@@ -72,9 +73,7 @@ export const startServer = async (name: ServerName, options: StartOptions = {}):
     own.stderr!.setEncoding("utf8").on("data", (text: string) => {
       said = (said + text).slice(-2_000);
     });
-    const kill = () => own.kill("SIGKILL");
-    process.once("exit", kill);
-    own.once("exit", () => process.off("exit", kill));
+    endWithUs(own);
     for (const start = Date.now(); !(await answers(port)); await delay(20)) {
       if (own.exitCode !== null || own.signalCode !== null) throw new Error(`${name} ended with ${own.exitCode}: ${said}`);
       if (Date.now() - start > PATIENCE) throw new Error(`${name} does not answer on ${port}: ${said}`);
