@@ -13,6 +13,7 @@ import type { Figures, Inspected } from "./record.ts";
  * In a cluster it is one more node: the others are still there.
  */
 const PATIENCE = 60_000;
+const REBUILDING = 20_000;
 const BYS = ["month", "country", "customer", "product"] as const;
 
 const { broker, stop } = await startNode({ rooms: allRooms().filter((room) => room !== "gateway") });
@@ -102,6 +103,20 @@ const tornIn = async (store: EventStore, log: readonly Logged[]) => {
   return found;
 };
 
+/** One that runs already, because somebody asked for it a moment ago, is given its time; one that never ends is told. */
+const rebuild = async (room: string, view: string) => {
+  for (const start = Date.now(); ; await delay(500)) {
+    const failed = await broker.call(`v1.${room}.rebuild`, { view }).then(
+      () => undefined,
+      (error: { type?: string; nodeID?: string }) => error,
+    );
+    if (!failed) return;
+    if (Date.now() - start < REBUILDING) continue;
+    unsettled.push(`${room}/${view} cannot be rebuilt: ${failed.type} of ${failed.nodeID}`);
+    return;
+  }
+};
+
 const unsettled = await settle();
 const { commits: deals } = await stores.deals.record("", 10_000_000);
 const { commits: stock } = await stores.inventory.record("", 10_000_000);
@@ -113,7 +128,7 @@ const views: Inspected["views"] = [];
 for (const { name, views: own } of services) {
   for (const [view, held] of own ?? []) {
     const live = await held.dump();
-    await broker.call(`v1.${name}.rebuild`, { view });
+    await rebuild(name, view);
     views.push({ view: `${name}/${view}`, live, rebuilt: await held.dump() });
   }
 }
