@@ -12,7 +12,6 @@ const skip = without("nats", "mongo");
 const ROOMS = ["analytics", "customers", "deals", "events", "inventory", "products", "sagas"];
 const NODES = ["node-1", "node-2", "node-3"];
 const PER_SECOND = 500;
-const PATIENCE = 10_000;
 const products = Array.from({ length: 20 }, (_, n) => `p${n}`);
 const customers = Array.from({ length: 20 }, (_, n) => `c${n}`);
 
@@ -33,12 +32,7 @@ const startAll = async (t: TestContext) => {
     ports.map((port) => `http://127.0.0.1:${port}`),
   );
   await until(() => balanced.ready().length === 2);
-  const stop = async (id: string) => {
-    const start = performance.now();
-    assert.equal(await running.get(id)!.stop(), 0, `${id} ends well`);
-    const ms = performance.now() - start;
-    assert.ok(ms < PATIENCE, `${id} took ${ms} ms to end`);
-  };
+  const stop = async (id: string) => assert.equal(await running.get(id)!.stop(), 0, `${id} ends well, and within its 9 seconds`);
   return {
     ...balanced,
     /** One after another, each waited for until it serves. */
@@ -105,7 +99,7 @@ test("all nodes and gateways are restarted one after another under 500 requests 
 }, async (t) => {
   const cluster = await startAll(t);
   await stockUp(cluster);
-  const traffic = shoppers(cluster.send, PER_SECOND, { products, customers, rates: () => false });
+  const traffic = shoppers(t, cluster.send, PER_SECOND, { products, customers, rates: () => false });
   await until(() => traffic.answered() > PER_SECOND);
   await underLoad(t, cluster, traffic, () => cluster.restartAll());
 });
@@ -119,7 +113,7 @@ test("all are replaced by their next version, which writes an event, a field and
   const { send } = cluster;
   await stockUp(cluster);
   await longDeal(cluster, "long", 700);
-  const traffic = shoppers(send, PER_SECOND, { products, customers, rates: () => rates });
+  const traffic = shoppers(t, send, PER_SECOND, { products, customers, rates: () => rates });
   let rates = false;
   const routed = async () => {
     for (let n = 0; n < 10; n++) if ((await send("POST", "/api/v1/deals/long/rating", { stars: 4 })).status !== 200) return false;

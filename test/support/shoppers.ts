@@ -1,3 +1,4 @@
+import type { TestContext } from "node:test";
 import type { Send, Told } from "./traders.ts";
 
 const EVERY = 20; // milliseconds
@@ -18,7 +19,7 @@ export interface Stall {
  * Requests at a rate, whoever is slow: 86 of 100 read (deals, their list, stocks, customers), 14 write. Every answer that is not a
  * success is a failure.
  */
-export const shoppers = (send: Send, perSecond: number, { products, customers, rates }: Stall) => {
+export const shoppers = (t: TestContext, send: Send, perSecond: number, { products, customers, rates }: Stall) => {
   const failures: Failure[] = [];
   const opened: string[] = [];
   const confirmed: string[] = [];
@@ -39,24 +40,26 @@ export const shoppers = (send: Send, perSecond: number, { products, customers, r
     const id = `d-${made++}`;
     const lines = [{ product: pick(products), kind: "goods", quantity: "1", rate: "3" }];
     const { status, json } = await ask("POST", "/api/v1/deals", { id, saleParty: pick(customers), currency: "GBP", lines, hint: false });
-    if (status === 201) opened.push(id);
-    return { path: `/api/v1/deals/${id}`, id, version: json.version };
+    const shown = () => void (status === 201 && opened.push(id)); // from now on others look at it, and put notes on it
+    return { path: `/api/v1/deals/${id}`, id, version: json.version, shown };
   };
   const count = (counts: Map<string, number>, id: string, { status }: Told) => {
     if (status === 200) counts.set(id, (counts.get(id) ?? 0) + 1);
   };
   /** One of a hundred, by its number. */
   const act = async (n: number) => {
-    if (opened.length === 0 || n < 4) return deal();
+    if (opened.length === 0 || n < 4) return (await deal()).shown();
     const id = pick(opened);
     if (n < 9) return count(noted, id, await ask("POST", `/api/v1/deals/${id}/notes`, { text: `note ${n}` }));
     if (n === 9) {
-      const { path, version } = await deal();
-      return ask("PATCH", path, { country: "EIRE" }, { "If-Match": `"${version}"` });
+      const { path, version, shown } = await deal();
+      await ask("PATCH", path, { country: "EIRE" }, { "If-Match": `"${version}"` });
+      return shown();
     }
     if (n === 10) {
-      const { path, id } = await deal();
+      const { path, id, shown } = await deal();
       await ask("POST", `${path}/confirm`, {});
+      shown();
       return confirmed.push(id);
     }
     if (n === 11 && rates()) return count(rated, id, await ask("POST", `/api/v1/deals/${id}/rating`, { stars: 5 }));
@@ -73,6 +76,7 @@ export const shoppers = (send: Send, perSecond: number, { products, customers, r
       open.add(acting);
     }
   }, EVERY);
+  t.after(() => clearInterval(timer));
   return {
     answered: () => answered,
     async stop() {
