@@ -265,6 +265,19 @@ test("two processes share a view: what either writes both list, one of them fill
   }
 });
 
+test("a process dies in the midst of a rebuild: whoever asks for the next one has it, at the first time of asking", async (t) => {
+  const node = await startNode(t);
+  for (let n = 0; n < 40; n++) await Promise.all(Array.from({ length: 25 }, (_, i) => node.add(`many${n * 25 + i}`, 1, "red")));
+  const other = await startOtherNode(t, DATA_DIR, ...MODULES);
+  const asked = other.call("v1.shelf.rebuild", {}).catch(() => {});
+  await until(async () => ((await other.call<Progress>("v1.shelf.progress", {})).rebuilding ? true : undefined));
+  await other.kill();
+  await asked;
+  const before = (await node.call<Progress>("progress")).generation;
+  assert.ok((await node.call<{ generation: number }>("rebuild")).generation > before);
+  assert.equal((await node.list({ seen: "many999@1", limit: 1 })).items.length, 1);
+});
+
 test("the process that fills a view dies: another one goes on, and nothing is missing", async (t) => {
   const first = await startOtherNode(t, DATA_DIR, ...MODULES);
   await first.call("v1.tally.add", { id: "before", amount: 1, word: "death" });

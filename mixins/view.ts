@@ -21,6 +21,7 @@ export interface Progress {
 const PACE = 250; // milliseconds between two batches under load
 const PAGES = 500; // answers kept as they were given
 const FRESH = 200; // milliseconds for which a report answers without recomputing what has changed meanwhile
+const DEAD = 4_500; // milliseconds until a lease that nobody renews has passed on
 const SETTLE = 1_000; // milliseconds until changed buckets are recomputed though nobody asks
 
 /**
@@ -142,7 +143,9 @@ export class View<D extends object> {
     const generation = this.#serving.store.generation + 1;
     const lease = this.#lease(generation);
     await lease.open();
-    if (!lease.held) {
+    const mine = await lease.within(DEAD); // who has it may be dead
+    await this.#stamp(); // or may have put it in place meanwhile
+    if (!mine || this.#serving.store.generation >= generation) {
       await lease.close();
       throw rebuildRuns();
     }

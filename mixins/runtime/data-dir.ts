@@ -22,7 +22,8 @@ export const makeFolder = (path: string) => {
 export const prepareDataDir = (dataDir: string) => {
   const dir = resolve(dataDir);
   if (existsSync(join(dir, RESTORING))) throw new Refused(`DATA_DIR: a restore into ${dir} was interrupted; run it again`);
-  if (existsSync(join(dir, MOVING))) throw new Refused(`DATA_DIR: a move into ${dir} was interrupted; run npm run migrate (or restore) again`);
+  if (existsSync(join(dir, MOVING)))
+    throw new Refused(`DATA_DIR: a move into ${dir} was interrupted; run npm run migrate (or restore) again`);
   const probe = join(dir, `.${process.pid}.probe`);
   try {
     makeFolder(dir);

@@ -14,6 +14,7 @@ export class Lease {
   readonly #won: () => void;
   #until = 0;
   #timer?: NodeJS.Timeout;
+  #hopeful?: () => void;
   #closed = false;
   #trying: Promise<void> = Promise.resolve();
 
@@ -44,6 +45,18 @@ export class Lease {
     return Date.now() < this.#until;
   }
 
+  /** Whether the name is ours, or becomes it within so many milliseconds. */
+  within(patience: number): Promise<boolean> {
+    if (this.held) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => resolve(this.held), patience);
+      this.#hopeful = () => {
+        clearTimeout(timer);
+        resolve(true);
+      };
+    });
+  }
+
   async close() {
     this.#closed = true;
     clearInterval(this.#timer);
@@ -58,6 +71,9 @@ export class Lease {
     const asked = Date.now();
     const taken = await this.#store.take(this.#name, me, TTL).catch(() => false);
     this.#until = taken ? asked + TTL : 0;
-    if (taken && !before) this.#won();
+    if (taken && !before) {
+      this.#hopeful?.();
+      this.#won();
+    }
   }
 }
