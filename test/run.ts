@@ -13,6 +13,12 @@ const HOUSE = resolve(import.meta.dirname, "..");
 const VARIABLES = { nats: "TRANSPORTER", mongo: "MONGO_URL", redis: "REDIS_URL" } as const;
 const ALL = ["services/**/*.test.ts", "mixins/**/*.test.ts", "test/**/*.test.ts"];
 
+/** Clusters of many processes: one at a time, or they would starve each other on a small machine. */
+const ALONE = [
+  "test/integration/{backup.cluster,deals.nodes,migrate,nodes,nodes.stop,rolling,sagas.takeover}.test.ts",
+  "test/reliability/{chaos,lost-consumer}.test.ts",
+];
+
 /** What runs in both settings. */
 const BOTH = [
   "mixins/*.test.ts",
@@ -33,8 +39,8 @@ const LEFT_OUT: Record<string, string> = {
 /** What starts servers of its own has run on them in the first pass. */
 const bringsServers = (file: string): boolean => /\b(startServer|useServers|settleOnMongo)\b/.test(readFileSync(join(HOUSE, file), "utf8"));
 
-const test = async (files: readonly string[], env: Record<string, string | undefined>): Promise<number> => {
-  const options = ["--test", "--test-concurrency=2", "--test-timeout=240000"];
+const test = async (files: readonly string[], env: Record<string, string | undefined>, atOnce = 2): Promise<number> => {
+  const options = ["--test", `--test-concurrency=${atOnce}`, "--test-timeout=240000"];
   const args = ["--import", "./mixins/runtime/needs-node-26.js", ...options, ...files];
   const child = spawn(process.execPath, args, { cwd: HOUSE, env, stdio: "inherit" });
   const [code] = (await once(child, "close")) as [number | null];
@@ -43,9 +49,14 @@ const test = async (files: readonly string[], env: Record<string, string | undef
 
 const without = (names: readonly string[]) => Object.fromEntries(Object.entries(process.env).filter(([name]) => !names.includes(name)));
 
-const embedded = (): Promise<number> => {
-  console.log("One process, nothing installed:\n");
-  return test(ALL, without(Object.values(VARIABLES)));
+const embedded = async (): Promise<number> => {
+  const env = without(Object.values(VARIABLES));
+  const alone = globSync(ALONE, { cwd: HOUSE }).sort();
+  const files = globSync(ALL, { cwd: HOUSE }).filter((file) => !file.includes("node_modules") && !alone.includes(file));
+  console.log("One process, nothing installed, and each driver on its own:\n");
+  const first = await test(files.sort(), env);
+  console.log("\nClusters of many processes, one at a time:\n");
+  return Math.max(first, await test(alone, env, 1));
 };
 
 const cluster = async (): Promise<number> => {
