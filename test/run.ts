@@ -41,7 +41,6 @@ const bringsServers = (file: string): boolean => /\b(startServer|useServers|sett
 
 const test = async (files: readonly string[], env: Record<string, string | undefined>, atOnce = 2): Promise<number> => {
   const options = ["--test", `--test-concurrency=${atOnce}`, "--test-timeout=240000"];
-  if (atOnce === 1) options.push("--test-force-exit"); // the NATS client leaves a timer of a consumer whose server was killed
   const args = ["--import", "./mixins/runtime/needs-node-26.js", ...options, ...files];
   const child = spawn(process.execPath, args, { cwd: HOUSE, env, stdio: "inherit" });
   const [code] = (await once(child, "close")) as [number | null];

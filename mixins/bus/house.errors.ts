@@ -19,8 +19,8 @@ export class HouseErrors extends Errors.Regenerator {
     return told;
   }
 
-  // @ts-expect-error: its types do not know that it may leave an error to Moleculer
-  override restoreCustomError({ name, message, code, type, data }: Told): Error | undefined {
+  override restoreCustomError(told: Errors.PlainMoleculerError): Error {
+    const { name, message, code, type, data } = told as Told;
     switch (name) {
       case "Rejected":
         return new Rejected(type, message, code, data);
@@ -31,6 +31,6 @@ export class HouseErrors extends Errors.Regenerator {
         return new Conflict(stream, version);
       }
     }
-    return undefined;
+    return undefined as never; // what its types do not know: it may leave an error to Moleculer
   }
 }

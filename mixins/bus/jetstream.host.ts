@@ -69,7 +69,7 @@ export class JetStreamHost {
     return (await this.#now()).jetstream({ timeout: TIMEOUT });
   }
 
-  /** Makes the room's stream where there is none, or changes its bounds to what is configured now. */
+  /** How the room's stream stands; it is made where there is none. One that was made with other bounds keeps them: `npm run doctor` says so. */
   async stream(room: string): Promise<StreamState> {
     return this.ask(async (nc) => {
       this.#manager ??= await nc.jetstreamManager({ timeout: TIMEOUT, checkAPI: false });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { test } from "node:test";
+import { type TestContext, test } from "node:test";
 import { connect } from "nats";
 import { missing } from "../../test/servers/install.ts";
 import { startServer } from "../../test/servers/start.ts";
@@ -20,6 +20,16 @@ const outcome = async (call: Promise<unknown>) => {
     (error: { type: string; code: number; retryable: boolean }) => ({ answer: undefined, error }),
   );
   return { answer, type: error?.type, code: error?.code, retryable: error?.retryable, ms: performance.now() - start };
+};
+
+/** A NATS, a node that calls over it, and one with the room. */
+const pair = async (t: TestContext) => {
+  const nats = await startServer("nats");
+  t.after(() => nats.stop());
+  const caller = await startBroker(t, nats.url, "caller", []);
+  const room = await startBroker(t, nats.url, "room");
+  await knows(caller, SAY, 1);
+  return { nats, caller, room };
 };
 
 test("while NATS is away, calls to other nodes fail at once and those within the node go on; afterwards all goes on by itself", {
@@ -49,11 +59,7 @@ test("while NATS is away, calls to other nodes fail at once and those within the
 });
 
 test("what was on its way when NATS went away fails at once, as something that may have happened", { skip }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { nats, caller } = await pair(t);
   const calls = Array.from({ length: 20 }, (_, n) => outcome(caller.call(SAY, { id: `a-${n}`, wait: 9_000 })));
   await until(() => caller.transit!.pendingRequests.size === 20);
   await nats.end("SIGKILL");
@@ -65,11 +71,7 @@ test("what was on its way when NATS went away fails at once, as something that m
 });
 
 test("a NATS that hangs is noticed within seconds, not at the end of a call's time", { skip }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { nats, caller } = await pair(t);
   nats.signal("SIGSTOP");
   const { type, ms } = await outcome(caller.call(SAY, { id: "a" }));
   assert.equal(type, "BUS_UNAVAILABLE");
@@ -81,11 +83,7 @@ test("a NATS that hangs is noticed within seconds, not at the end of a call's ti
 test("what was sent to a node whose connection broke without a word fails soon, and when it is back it is asked again", {
   skip,
 }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  const room = await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { caller, room } = await pair(t);
   const sent = outcome(caller.call(SAY, { id: "a", wait: 9_000 }));
   await until(() => caller.transit!.pendingRequests.size === 1);
   busOf(room).connected = false;
@@ -99,11 +97,7 @@ test("what was sent to a node whose connection broke without a word fails soon, 
 test("a node that lost its connection for a moment tells the others that what they sent is lost, and is asked again", {
   skip,
 }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  const room = await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { caller, room } = await pair(t);
   const sent = outcome(caller.call(SAY, { id: "a", wait: 9_000 }));
   await until(() => caller.transit!.pendingRequests.size === 1);
   await busOf(room).client!.reconnect();
@@ -114,15 +108,12 @@ test("a node that lost its connection for a moment tells the others that what th
 });
 
 test("an answer that is ready while its node is cut off is given when it is back", { skip }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  const room = await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { caller, room } = await pair(t);
   const sent = outcome(caller.call(SAY, { id: "a", wait: 100 }));
   await until(() => caller.transit!.pendingRequests.size === 1);
+  const sending = t.mock.method(busOf(room), "prepublish");
   busOf(room).connected = false; // as it is between the loss and the return
-  await new Promise((done) => setTimeout(done, 300));
+  await until(() => sending.mock.calls.some(({ arguments: [packet] }) => (packet as unknown as { type: string }).type === "RES"));
   assert.equal(caller.transit!.pendingRequests.size, 1);
   busOf(room).connected = true;
   await busOf(room).client!.reconnect();
@@ -130,11 +121,7 @@ test("an answer that is ready while its node is cut off is given when it is back
 });
 
 test("a call ends when its time is over", { skip }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { caller } = await pair(t);
   const [short, long] = await Promise.all([
     outcome(caller.call(SAY, { id: "a", wait: 2_000 }, { timeout: 200 })),
     outcome(caller.call(SAY, { id: "a", wait: 600 }, { timeout: 5_000 })),
@@ -147,11 +134,7 @@ test("a call ends when its time is over", { skip }, async (t) => {
 });
 
 test("packets whose sender is no id of a node do no harm", { skip }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { nats, caller } = await pair(t);
   const stranger = await connect({ servers: nats.url });
   t.after(() => stranger.close());
   let losses = 0;
@@ -187,8 +170,7 @@ test("a node starts before NATS does, and serves when it is there", { skip }, as
   t.after(() => nats.stop());
   await nats.end();
   const starting = startBroker(t, nats.url, "early");
-  await new Promise((done) => setTimeout(done, 300));
-  await nats.again();
+  await nats.again(); // it takes a while, in which the node finds nobody
   const caller = await startBroker(t, nats.url, "caller", []);
   await starting;
   await knows(caller, SAY, 1);
@@ -208,11 +190,7 @@ test("a node stops while NATS is away", { skip }, async (t) => {
 });
 
 test("a call or an answer that is larger than NATS takes is refused, and harms no other", { skip }, async (t) => {
-  const nats = await startServer("nats");
-  t.after(() => nats.stop());
-  const caller = await startBroker(t, nats.url, "caller", []);
-  await startBroker(t, nats.url, "room");
-  await knows(caller, SAY, 1);
+  const { caller } = await pair(t);
   const others = Array.from({ length: 10 }, (_, n) => caller.call(SAY, { id: `a-${n}` }));
   const large = await outcome(caller.call("v1.parrot.repeat", { text: "x".repeat(1_100_000), times: 1 }));
   assert.deepEqual([large.type, large.code], ["CALL_TOO_LARGE", 413]);

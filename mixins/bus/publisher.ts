@@ -35,6 +35,8 @@ export class Publisher {
   #sweeping?: Promise<void>;
   /** Since when the bus takes nothing; what is committed meanwhile is left to the sweeper. */
   #failingSince?: number;
+  /** Whether the stream is known to be there. */
+  #made = false;
   #closed = false;
 
   constructor(room: string, outbox: Outbox, logger: Logger) {
@@ -115,11 +117,14 @@ export class Publisher {
   async #publish(commits: readonly Logged[]) {
     const js = await this.#host.js();
     const failed = new Map<string, unknown>();
-    await this.#host.stream(this.#room);
+    if (!this.#made) await this.#host.stream(this.#room);
+    this.#made = true;
     await Promise.all(commits.map((commit) => this.#send(js, commit).catch((error) => failed.set(commit.stream, error))));
     const through = commits.filter(({ stream }) => !failed.has(stream));
     if (through.length > 0) await this.#outbox.published(through);
-    for (const error of failed.values()) throw error;
+    if (failed.size === 0) return;
+    this.#made = false; // it may be the stream that is gone
+    throw failed.values().next().value;
   }
 
   async #send(js: JetStreamClient, commit: Logged) {

@@ -13,6 +13,8 @@ export interface Alongside {
 
 interface Append {
   readonly commit: Commit;
+  /** About how many characters it takes. */
+  readonly size: number;
   readonly alongside?: Alongside;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
@@ -60,10 +62,10 @@ export class MongoAppends {
   append(commit: Commit, alongside?: Alongside): Promise<void> {
     return new Promise((resolve, reject) => {
       const { stream } = commit;
-      JSON.stringify(commit.events); // what cannot be stored fails alone, and now
+      const size = JSON.stringify(commit).length; // what cannot be stored fails alone, and now
       const line = this.#lines.get(stream) ?? { stream, waiting: [] };
       this.#lines.set(stream, line);
-      if (line.waiting.push({ commit, alongside, resolve, reject }) === 1 && !line.sending) this.#soon(line);
+      if (line.waiting.push({ commit, size, alongside, resolve, reject }) === 1 && !line.sending) this.#soon(line);
     });
   }
 
@@ -121,7 +123,7 @@ export class MongoAppends {
         line.waiting.shift();
         line.sending.push(next);
         end = { version, id };
-        size += JSON.stringify(next.commit).length;
+        size += next.size;
       }
       if (line.sending.length === 0) await this.#decline(line, first);
       await Promise.all(line.sending.map(({ alongside }) => alongside?.before?.()));

@@ -23,10 +23,10 @@ const AHEAD = 500; // and that a long one is asked for at once
 /** The order of these is the order of a stream's versions. */
 export const idOf = (stream: string, version: number): string => `${stream}@${String(version).padStart(DIGITS, "0")}`;
 
-/** As it is stored. Texts of JSON are what a commit is made of, so that nothing a driver does to values can change it. */
+/** As it is stored. A commit is made of what JSON knows, which is there again as it was. */
 export const toRow = (commits: readonly Commit[], carried: boolean): CommitRow => {
   const { stream, version } = commits[0]!;
-  const inside = commits.map(({ stream: _, ...commit }) => JSON.parse(JSON.stringify(commit)) as Omit<Commit, "stream">);
+  const inside = commits.map(({ stream: _, ...commit }) => commit);
   return { _id: idOf(stream, version), stream, commits: inside, ...(carried && { open: 1 as const }) };
 };
 

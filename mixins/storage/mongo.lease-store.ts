@@ -7,6 +7,8 @@ interface LeaseRow extends Row {
   /** Grows whenever its owner renews it. */
   beat: number;
   ttl: number;
+  /** When, by its owner's clock: only for putting away what nobody asks for any more. */
+  at: Date;
 }
 
 /** What this process has seen of somebody's lease, and since when, by its own clock, it has not changed. */
@@ -15,6 +17,8 @@ interface Watched {
   beat: number;
   since: number;
 }
+
+const FORGET = 86_400; // seconds without a beat, after which nobody asks who held a name
 
 /**
  * Leases in the room's database, without any host's clock: an owner renews by a beat, and a lease is over for whoever has
@@ -27,6 +31,7 @@ export class MongoLeaseStore implements LeaseStore {
 
   constructor(room: string) {
     this.#leases = rows<LeaseRow>(this.#host.room(room), "leases");
+    void this.#leases.createIndex({ at: 1 }, { expireAfterSeconds: FORGET }).catch(() => {});
   }
 
   async take(name: string, owner: string, ttl: number): Promise<boolean> {
@@ -36,7 +41,7 @@ export class MongoLeaseStore implements LeaseStore {
       if (row.owner !== owner && !this.#over(row)) return false;
       this.#watched.delete(name);
       const filter = { _id: name, owner: row.owner, beat: row.beat };
-      const { matchedCount } = await this.#leases.updateOne(filter, { $set: { owner, beat: row.beat + 1, ttl } });
+      const { matchedCount } = await this.#leases.updateOne(filter, { $set: { owner, beat: row.beat + 1, ttl, at: new Date() } });
       return matchedCount > 0;
     });
   }
@@ -57,7 +62,7 @@ export class MongoLeaseStore implements LeaseStore {
 
   async #found(name: string, owner: string, ttl: number): Promise<boolean> {
     try {
-      await this.#leases.insertOne({ _id: name, owner, beat: 1, ttl });
+      await this.#leases.insertOne({ _id: name, owner, beat: 1, ttl, at: new Date() });
       return true;
     } catch (error) {
       if (isDuplicate(error)) return false;

@@ -10,7 +10,7 @@ interface IndexRow extends Row, Omit<SagaRow, "id"> {
   version: number;
 }
 
-const LOOK = 50; // milliseconds between two looks for what other processes stored, while somebody waits for it
+const LOOK = 200; // milliseconds between two looks for what other processes stored, while somebody waits for it
 const ENDED = ["completed", "undone"];
 
 /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
 import { type TestContext, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { connect } from "nats";
 import { freePort, type Server, startServer } from "../servers/start.ts";
 import { without } from "../support/cluster.ts";
@@ -124,8 +124,9 @@ test("a node that stops publishes what it has stored", { skip, timeout: 60_000 }
   await until(async () => (await carried(nats, "tally")) === 1);
   nats.signal("SIGSTOP");
   await adds(node, 100); // stored, and on no bus
+  const told = once(node.process, "message");
   const stopping = timeToStop(node);
-  await delay(500);
+  await told; // that it stops
   nats.signal("SIGCONT");
   assert.ok((await stopping) < PATIENCE);
   assert.deepEqual(node.errors(), []);

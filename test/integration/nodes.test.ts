@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Agent, get } from "node:http";
 import { type TestContext, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { missing } from "../servers/install.ts";
 import { startServer } from "../servers/start.ts";
 import { ask } from "../support/http.ts";
@@ -109,8 +108,8 @@ test("a node is killed under load: what it had taken fails soon, and all else go
   await nodes.get("node-2")!.stop("SIGKILL");
   const after = traffic.answered();
   await until(() => traffic.answered() > after + 500);
-  const lost = traffic.failures();
-  await delay(500);
+  const [lost, then] = [traffic.failures(), traffic.answered()];
+  await until(() => traffic.answered() > then + 500);
   assert.equal(traffic.failures(), lost, "after a moment nobody asks it any more");
   await start("node-2");
   await everybody(gateway.url);

@@ -53,8 +53,10 @@ test("a reader whose consumer was on the NATS server that is killed goes on with
   let [log, at, leader] = [new JetStreamLog("room"), "", 0];
   t.after(() => log.close());
   for (let version = 1; leader <= 0; version++) {
-    if (version > 1) await log.close(); // its consumer is where the connection is: both would be lost
-    log = new JetStreamLog("room");
+    if (version > 1) {
+      await log.close(); // its consumer is where the connection is: both would be lost
+      log = new JetStreamLog("room");
+    }
     const found = next(log, at);
     await publish(version);
     at = (await found).at;

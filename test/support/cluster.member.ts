@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { ServiceSchema } from "moleculer";
+import { answerCalls } from "./child.calls.ts";
 import { HOUSE } from "./system.ts";
 
 /** A node in a process of its own: rooms of the house, and rooms of tests by their modules. It lives no longer than its parent, and ends as `start.ts` does. */
@@ -10,15 +11,10 @@ const others = await Promise.all(
 );
 const node = await startNode({ rooms, others });
 process.on("SIGTERM", async () => {
+  process.send!({ stopping: true });
   await node.stop();
   process.exit(0);
 });
 process.on("disconnect", () => process.exit(1));
-process.on("message", async ({ n, action, params }: { n: number; action: string; params: object }) => {
-  const said = await node.broker.call(action, params).then(
-    (answer) => ({ n, answer }),
-    ({ type, code, message }) => ({ n, error: { type, code, message } }),
-  );
-  process.send!(said);
-});
+answerCalls(node.broker);
 process.send!({ url: node.url });

@@ -4,13 +4,8 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { Rendezvous } from "../../mixins/core/rendezvous.strategy.ts";
+import { type Calls, callsIn } from "./child.calls.ts";
 import { folder } from "./system.ts";
-
-interface Said {
-  n: number;
-  answer?: unknown;
-  error?: { type: string; code: number; message: string };
-}
 
 /** A process that is a node of a cluster. */
 export interface Node {
@@ -21,8 +16,8 @@ export interface Node {
   /** What it has logged as an error so far. */
   errors(): string[];
   /** Rejects with type, code and message of what the call failed with; with the type KILLED where the process ended. */
-  call<T>(action: string, params: object): Promise<T>;
-  /** Ends it as an operator would, or as a crash does, and answers its exit code. */
+  readonly call: Calls;
+  /** Ends it as an operator would (it then sends `{ stopping: true }`), or as a crash does, and answers its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
 
@@ -54,17 +49,6 @@ export const startMember = async (t: TestContext, id: string, { rooms = [], modu
   const told = await Promise.race([once(child, "message"), exit.then(() => undefined)]);
   if (!told) throw new Error(`${id} ended before it served:\n${readFileSync(path, "utf8").slice(-2_000)}`);
 
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  child.on("message", ({ n, answer, error }: Said) => {
-    const asked = waiting.get(n);
-    waiting.delete(n);
-    if (error) asked?.reject(error);
-    else asked?.resolve(answer);
-  });
-  void exit.then(() => {
-    for (const asked of waiting.values()) asked.reject({ type: "KILLED", code: 0, message: `${id} ended` });
-  });
-  let made = 0;
   return {
     id,
     url: (told[0] as { url: string }).url,
@@ -74,12 +58,7 @@ export const startMember = async (t: TestContext, id: string, { rooms = [], modu
         .split("\n")
         .filter((line) => line !== "" && !/"level":[1-4]0,/.test(line)),
     stop,
-    call<T>(action: string, params: object) {
-      const asked = Promise.withResolvers<unknown>();
-      waiting.set(++made, asked);
-      child.send({ n: made, action, params });
-      return asked.promise as Promise<T>;
-    },
+    call: callsIn(child, exit),
   };
 };
 

@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { answerCalls } from "./child.calls.ts";
 
 /** A node in a process of its own, with the rooms whose modules it is told; makes the calls that its parent sends, and says what came of them. */
 const broker = new ServiceBroker({ logger: false });
@@ -8,13 +9,7 @@ for (const module of process.argv.slice(2)) {
   broker.createService(room);
 }
 await broker.start();
-process.on("message", async ({ n, action, params, meta }: { n: number; action: string; params: object; meta: object }) => {
-  const said = await broker.call(action, params, { meta }).then(
-    (answer) => ({ n, answer }),
-    ({ type, code, message }) => ({ n, error: { type, code, message } }),
-  );
-  process.send!(said);
-});
+answerCalls(broker);
 process.on("disconnect", async () => {
   await broker.stop();
   process.exit(0);

@@ -2,21 +2,16 @@ import { fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
+import { type Calls, callsIn } from "./child.calls.ts";
 
 export interface OtherNode {
   /** Rejects with what the room refused it with, or with the type `KILLED`. */
-  call<T>(action: string, params: object, meta?: object): Promise<T>;
+  readonly call: Calls;
   /** Ends it as a power cut would. */
   kill(): Promise<void>;
   /** Holds it still, as a long pause of the machine would, and lets it go on. */
   pause(): void;
   resume(): void;
-}
-
-interface Said {
-  n: number;
-  answer?: unknown;
-  error?: object;
 }
 
 /** A node in another process on the same files, with the rooms of these modules (paths from the root of the house). It ends with the test. */
@@ -29,24 +24,8 @@ export const startOtherNode = async (t: TestContext, dataDir: string, ...modules
   });
   const started = await Promise.race([once(child, "message"), gone.then(() => undefined)]);
   if (!started) throw new Error("The other node did not start");
-  const waiting = new Map<number, PromiseWithResolvers<unknown>>();
-  child.on("message", ({ n, answer, error }: Said) => {
-    const asked = waiting.get(n);
-    waiting.delete(n);
-    if (error) asked?.reject(error);
-    else asked?.resolve(answer);
-  });
-  void gone.then(() => {
-    for (const asked of waiting.values()) asked.reject({ type: "KILLED" });
-  });
-  let made = 0;
   return {
-    call<T>(action: string, params: object, meta: object = {}) {
-      const asked = Promise.withResolvers<unknown>();
-      waiting.set(++made, asked);
-      child.send({ n: made, action, params, meta });
-      return asked.promise as Promise<T>;
-    },
+    call: callsIn(child, gone),
     async kill() {
       child.kill("SIGKILL");
       await gone;

@@ -1,11 +1,7 @@
 import type { TestContext } from "node:test";
-import type { Send, Told } from "./traders.ts";
+import { counting, type Send, type Told } from "./traders.ts";
 
 const EVERY = 20; // milliseconds
-
-export interface Failure extends Told {
-  asked: string;
-}
 
 /** What many do with the system at once: they look at deals most of the time, and some open, note, amend and confirm them. */
 export interface Stall {
@@ -20,22 +16,14 @@ export interface Stall {
  * success is a failure.
  */
 export const shoppers = (t: TestContext, send: Send, perSecond: number, { products, customers, rates }: Stall) => {
-  const failures: Failure[] = [];
   const opened: string[] = [];
   const confirmed: string[] = [];
   const noted = new Map<string, number>();
   const rated = new Map<string, number>();
   const open = new Set<Promise<unknown>>();
-  let [answered, slowest, made] = [0, 0, 0];
+  let made = 0;
   const pick = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)]!;
-  const ask: Send = async (method, path, ...rest) => {
-    const start = performance.now();
-    const told = await send(method, path, ...rest);
-    slowest = Math.max(slowest, performance.now() - start);
-    answered++;
-    if (told.status < 200 || told.status > 299) failures.push({ ...told, asked: `${method} ${path}` });
-    return told;
-  };
+  const { ask, counted } = counting(send);
   const deal = async () => {
     const id = `d-${made++}`;
     const lines = [{ product: pick(products), kind: "goods", quantity: "1", rate: "3" }];
@@ -78,11 +66,11 @@ export const shoppers = (t: TestContext, send: Send, perSecond: number, { produc
   }, EVERY);
   t.after(() => clearInterval(timer));
   return {
-    answered: () => answered,
+    answered: () => counted.answered,
     async stop() {
       clearInterval(timer);
       await Promise.all(open);
-      return { answered, failures, slowest, confirmed, noted, rated };
+      return { ...counted, confirmed, noted, rated };
     },
   };
 };

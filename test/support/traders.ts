@@ -28,26 +28,36 @@ export const sender = (url: () => string, agent: Agent): Send => {
     });
 };
 
+export interface Failure extends Told {
+  asked: string;
+}
+
+/** Sends as `send` does, and counts: every answer that is not a success is a failure, whatever it says. */
+export const counting = (send: Send) => {
+  const counted = { answered: 0, slowest: 0, failures: [] as Failure[] };
+  const ask: Send = async (method, path, ...rest) => {
+    const start = performance.now();
+    const told = await send(method, path, ...rest);
+    counted.slowest = Math.max(counted.slowest, performance.now() - start);
+    counted.answered++;
+    if (told.status < 200 || told.status > 299) counted.failures.push({ ...told, asked: `${method} ${path}` });
+    return told;
+  };
+  return { ask, counted };
+};
+
 const goods = (product: string, quantity: string) => ({ product, kind: "goods", quantity, rate: "3" });
 
 /**
  * Clients that trade until they are told to stop: each opens a deal, amends it, has three notes put on it at once, and confirms
- * it. Every answer that is not a success is a failure, whatever it says.
+ * it.
  */
 export const traders = (url: string, clients: number, products: readonly string[]) => {
   const agent = new Agent({ keepAlive: true });
   const send = sender(() => url, agent);
-  const failures: (Told & { asked: string })[] = [];
   const traded: string[] = [];
-  let [going, answered, slowest] = [true, 0, 0];
-  const asked: Send = async (method, path, ...rest) => {
-    const start = performance.now();
-    const told = await send(method, path, ...rest);
-    slowest = Math.max(slowest, performance.now() - start);
-    answered++;
-    if (told.status < 200 || told.status > 299) failures.push({ ...told, asked: `${method} ${path}` });
-    return told;
-  };
+  let going = true;
+  const { ask: asked, counted } = counting(send);
   const client = async (name: string) => {
     for (let n = 0; going; n++) {
       const id = `${name}-${n}`;
@@ -62,14 +72,14 @@ export const traders = (url: string, clients: number, products: readonly string[
   };
   const all = Promise.all(Array.from({ length: clients }, (_, n) => client(`c${n}`)));
   return {
-    answered: () => answered,
+    answered: () => counted.answered,
     traded: () => traded.length,
     async stop() {
       going = false;
       await all;
       const deals = await Promise.all(traded.map(async (id) => (await send("GET", `/api/v1/deals/${id}`)).json));
       agent.destroy();
-      return { answered, failures, slowest, deals };
+      return { ...counted, deals };
     },
   };
 };
