@@ -57,7 +57,11 @@ const linesOf = ({ name, many, rollup }: Report, documents: readonly (object | u
   const buckets = new Map<string, object[]>();
   for (const document of documents) {
     if (!document) continue;
-    for (const bucket of new Set(many![by]!(document))) buckets.set(bucket, [...(buckets.get(bucket) ?? []), document]);
+    for (const bucket of new Set(many![by]!(document))) {
+      const held = buckets.get(bucket);
+      if (held) held.push(document);
+      else buckets.set(bucket, [document]);
+    }
   }
   const sums = new Map<string, Omit<Figure, "measures"> & { measures: bigint[] }>();
   for (const [bucket, held] of buckets) {
