@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, globSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ServiceSchema } from "moleculer";
@@ -96,6 +96,18 @@ test("the lock names the packages of every platform, for npm ci refuses one that
   const locked = new Set(Object.keys(packages).map((path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length)));
   assert.deepEqual(
     wanted.filter((name) => !locked.has(name)),
+    [],
+  );
+});
+
+test("no page holds the marks of a merge that was left half done", () => {
+  const pages = globSync(["*.{md,yml,conf,json}", "Dockerfile", "{docs,bench,k8s}/**/*.{md,yaml,yml,json}"], {
+    cwd: HOUSE,
+    exclude: ["**/node_modules/**"],
+  });
+  assert.ok(pages.length > 20);
+  assert.deepEqual(
+    pages.filter((page) => /^(<<<<<<<|>>>>>>>) /m.test(readFileSync(join(HOUSE, page), "utf8"))),
     [],
   );
 });
