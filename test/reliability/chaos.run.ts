@@ -43,7 +43,7 @@ export interface ChaosReport {
 
 const CLIENTS = 20;
 const PAUSE = 200; // milliseconds between two wishes of a client
-const PATIENCE = 12_000; // longer than a call from node to node may take
+const PATIENCE = 25_000; // longer than a gateway may stand still, and a call from node to node then take
 const QUIET = 3_000; // milliseconds of traffic after the last fault
 
 /** Real processes, real servers, clients, and what a seed does to them; then all that clients were told is held against what is. */

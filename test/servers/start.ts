@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { once } from "node:events";
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { type AddressInfo, connect, createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -32,13 +33,22 @@ export interface StartOptions {
 
 const PATIENCE = 20_000;
 
+/** Below the ports that the system gives to connections that go out: one of those could take it before it is listened on, or while its server is away. */
+const [LOWEST, HIGHEST] = [10_000, 32_000];
+
 export const freePort = async (): Promise<number> => {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = randomInt(LOWEST, HIGHEST);
+    const server = createServer().listen(port, "127.0.0.1");
+    const listening = await once(server, "listening").then(
+      () => true,
+      () => false, // taken
+    );
+    if (!listening) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
 };
 
 const argsOf: Record<ServerName, (port: number, folder: string, program: string) => string[]> = {
