@@ -246,8 +246,7 @@ export class Follower {
     const fail = (commit: Logged) => (error: unknown) => void parked.set(commit.stream, this.#park(commit, error, 1));
     for (const commit of commits) {
       const { stream } = commit;
-      const before = busy.get(stream);
-      const take = () => (parked.has(stream) ? undefined : this.#o.sink.take(commit));
+      const [before, take] = [busy.get(stream), () => (parked.has(stream) ? undefined : this.#o.sink.take(commit))];
       try {
         const taking = before ? before.then(take) : take();
         if (taking) busy.set(stream, taking.catch(fail(commit)));
@@ -263,7 +262,7 @@ export class Follower {
   async #retry(due: Parked[], cursor: string) {
     const { log, cursors, sink } = this.#o;
     for (const parked of due) {
-      for (let version = parked.version; ; ) {
+      for (let version = parked.version, stands = version; ; stands = version) {
         const page = (await log.read(parked.stream, version - 1, BATCH)).filter((commit) => log.passed(commit, cursor));
         await sink.prepare?.(page);
         let failed: Parked | undefined;
@@ -279,7 +278,8 @@ export class Follower {
         const onward = page.length === BATCH && !failed;
         const park = failed ? [failed] : onward ? [{ ...parked, version }] : [];
         const reached = cursors.reached && new Map([[parked.stream, version - 1]]);
-        const stored = await this.#store(cursor, cursor, { park, unpark: park.length > 0 ? [] : [parked.stream], reached });
+        const free = park.length > 0 ? [] : [{ stream: parked.stream, version: stands }];
+        const stored = await this.#store(cursor, cursor, { park, unpark: free, reached });
         if (!stored) return;
         if (!onward) break;
       }

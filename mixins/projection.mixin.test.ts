@@ -199,6 +199,16 @@ test("a view that is made anew while it serves and is written to equals the one 
   assert.deepEqual([generation, position === end, none], [3, true, undefined]);
 });
 
+test("a rebuild that cannot even begin keeps nobody else from one", async (t) => {
+  const first = await startNode(t, "hindered");
+  const other = await startNode(t, "hindered");
+  const { cursors } = first.view;
+  const fails = t.mock.method(cursors, "drop", () => Promise.reject(new Error("the database is away")));
+  await assert.rejects(first.view.rebuild(), /the database is away/);
+  fails.mock.restore();
+  assert.equal((await other.call<{ generation: number }>("rebuild")).generation, 2);
+});
+
 test("a rebuild that was interrupted leaves the view as it was, and the next one is whole", async (t) => {
   let slow = false;
   const Added: typeof shelves.on.Added = (...given) => {

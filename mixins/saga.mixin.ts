@@ -48,6 +48,7 @@ type Holder = Service & { coordination?: Parts; followers?: Map<string, Followin
 const PATIENCE = 5_000;
 const LOOK = 2_000; // milliseconds between two looks for sagas whose owner is gone
 const GRACE = 300; // milliseconds that the call which began a saga has for pursuing it, or two nodes would run it at once
+const HURRIED = "sagas.hurried"; // the same, to whichever node works on it
 const LEFT = "sagas.left"; // told to the other nodes of a room: not a fact, a hint that saves them the wait for the next look
 
 const row = { id: "string", saga: "string", status: "string", owner: "string", at: "string" } as const;
@@ -134,7 +135,7 @@ export const coordinates = <E extends DomainEvent>(
       returns: detail,
       async handler(this: Holder, ctx) {
         const found = await show(this.coordination!.runner, ctx.params.id);
-        this.coordination!.runner.hurry(ctx.params.id);
+        await this.broker.broadcast(HURRIED, { room: this.name, id: ctx.params.id });
         await this.coordination!.runner.takeOver();
         return found;
       },
@@ -152,6 +153,11 @@ export const coordinates = <E extends DomainEvent>(
   events: {
     "$node.handsOver"(this: Holder) {
       void this.coordination!.handOver();
+    },
+    [HURRIED]: {
+      handler(this: Holder, { params: { room, id } }: Context<{ room: string; id: string }>) {
+        if (room === this.name) this.coordination!.runner.hurry(id);
+      },
     },
     [LEFT]: {
       handler(this: Holder, { params: { room } }: Context<{ room: string }>) {

@@ -9,7 +9,8 @@ import type { RanStep, SchemaStep } from "./storage/schema-store.ts";
 /** What has become of each room's store: which steps of its schema have run, when, and which will. */
 export const examineSchemas = async (): Promise<Finding[]> => {
   const schema = new Examination("schema");
-  const rooms = allRooms().filter((room) => config.rooms.length === 0 || config.rooms.includes(room));
+  const own = !config.mongoUrl && config.rooms.length > 0; // in a cluster every room's database can be looked at from everywhere
+  const rooms = allRooms().filter((room) => !own || config.rooms.includes(room));
   for (const room of rooms) {
     const steps = await schemaOf(room);
     const ran = await schema.ask(`${room}: which steps have run`, () => lookAtSteps(room));

@@ -143,16 +143,14 @@ export class View<D extends object> {
     const generation = this.#serving.store.generation + 1;
     const lease = this.#lease(generation);
     await lease.open();
-    const mine = await lease.within(DEAD); // who has it may be dead
-    await this.#stamp(); // or may have put it in place meanwhile
-    if (!mine || this.#serving.store.generation >= generation) {
-      await lease.close();
-      throw rebuildRuns();
-    }
-    await this.#drop(generation); // what an interrupted rebuild left
-    const next = this.#generation(generation, lease);
-    this.#next = next;
+    let next: Generation<D> | undefined;
     try {
+      const mine = await lease.within(DEAD); // who has it may be dead
+      await this.#stamp(); // or may have put it in place meanwhile
+      if (!mine || this.#serving.store.generation >= generation) throw rebuildRuns();
+      for (const old of [generation, generation - 2]) await this.#drop(old); // what an interrupted rebuild left, and a node that stopped
+      next = this.#generation(generation, lease);
+      this.#next = next;
       next.follower.start();
       await this.#caughtUp(next);
       for (let buckets = await next.store.dirty(100); buckets.length > 0; buckets = await next.store.dirty(100)) {
@@ -166,7 +164,9 @@ export class View<D extends object> {
       await this.#cursors.drop(this.#nameOf(old.store.generation));
       await this.#file.retire(this.#key, old.store.generation);
     } catch (error) {
-      if (this.#serving !== next) await this.#retire(next);
+      if (!next)
+        await lease.close(); // or nobody else could
+      else if (this.#serving !== next) await this.#retire(next);
       throw error;
     } finally {
       this.#next = undefined;

@@ -12,10 +12,12 @@ import {
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
+import { holdWhile } from "../runtime/lease.ts";
 import { natsOptions } from "./nats.options.ts";
 
 const WAIT = 250; // milliseconds between two attempts at the first connection
 const FIRST = 2_000; // milliseconds that the first connection may take before it counts as away
+const AWAY = 3_000; // milliseconds without a connection after which this process leaves what it holds to others
 const TIMEOUT = 4_000; // milliseconds until an answer of JetStream's counts as lost
 const HOUR = 3_600_000_000_000; // nanoseconds
 const NOT_FOUND = 10_059; // JetStream's code for a stream that is not there
@@ -43,13 +45,15 @@ export class JetStreamHost {
   readonly #listeners = new Set<() => void>();
   readonly #forget: () => void;
   #manager?: JetStreamManager;
-  readonly #since = performance.now();
+  /** Since when it opens, or is away. */
+  #since = performance.now();
   #opened = false;
   #closed = false;
   #up = false;
 
   private constructor() {
     this.#connected = this.#connect();
+    holdWhile(() => this.#up || performance.now() - this.#since < AWAY);
     this.#connected.then((nc) => this.#watch(nc)).catch(() => {});
     this.#forget = dependsOn("events", () => this.ask((js) => js.jetstreamManager().then((manager) => manager.getAccountInfo())));
   }
@@ -83,6 +87,13 @@ export class JetStreamHost {
     });
   }
 
+  /** Deletes the room's stream, where it still is this making of it: another one follows, and whoever reads finds that it is another. */
+  async forget(room: string, epoch: string): Promise<void> {
+    if ((await this.stream(room)).epoch !== epoch) return;
+    await this.ask(() => this.#manager!.streams.delete(streamOf(room)));
+    await this.stream(room);
+  }
+
   /** Calls back whenever the connection is there again. */
   listen(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -94,6 +105,7 @@ export class JetStreamHost {
     JetStreamHost.#shared = undefined;
     this.#closed = true;
     this.#forget();
+    holdWhile(() => true);
     if (this.#opened) await (await this.#connected).close();
   }
 
@@ -119,7 +131,7 @@ export class JetStreamHost {
     this.#up = true;
     if (this.#closed) return nc.close();
     for await (const { type } of nc.status()) {
-      if (type === "disconnect") this.#up = false;
+      if (type === "disconnect" && this.#up) [this.#up, this.#since] = [false, performance.now()];
       if (type !== "reconnect") continue;
       this.#up = true;
       for (const listener of this.#listeners) listener();

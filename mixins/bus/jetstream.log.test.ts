@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUIDv7 } from "node:crypto";
+import { cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { after, describe, test } from "node:test";
 import { ServiceBroker } from "moleculer";
 import { connect } from "nats";
@@ -7,7 +9,9 @@ import { useServers, without } from "../../test/support/cluster.ts";
 import { chain, newStream } from "../../test/support/event-store.contract.ts";
 import { logContract, reader } from "../../test/support/log.contract.ts";
 import { until } from "../../test/support/other-node.ts";
+import { folder } from "../../test/support/system.ts";
 import type { Commit } from "../storage/event-store.ts";
+import type { Outbox } from "../storage/outbox.ts";
 
 describe("events over JetStream", { skip: without("nats", "mongo") }, async () => {
   const { nats } = await useServers("nats", "mongo");
@@ -163,6 +167,73 @@ describe("events over JetStream", { skip: without("nats", "mongo") }, async () =
     await append(commits.slice(6));
     await untilRead(one, stream, 9);
     assert.deepEqual(one.of(stream), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  test("commits that share a mark are on the bus all together before it goes, however many wait", async (t) => {
+    const marked: string[][] = [];
+    const outbox: Outbox = {
+      unpublished: async () => [],
+      published: async (commits) => void marked.push(commits.map(({ stream }) => stream)),
+    };
+    const carrier = carry(`room${++made}`, outbox, logger);
+    t.after(() => carrier.close());
+    const ones = Array.from({ length: 498 }, () => chain(newStream(), 1)).flat();
+    const document = chain(newStream(), 4); // across the border of the first 500
+    outbox.onCommitted!([...ones, ...document].map((commit) => ({ ...commit, position: 0 })));
+    await until(() => marked.flat().length === 502);
+    assert.deepEqual(marked.map((streams) => streams.filter((stream) => stream === document[0]!.stream).length).filter(Boolean), [4]);
+  });
+
+  test("a message that the stream has lost is missed, and the record has what was in it", async (t) => {
+    const { room, append, one } = start(t);
+    const [first, lost, last] = [newStream(), newStream(), newStream()];
+    await append(chain(first, 1));
+    const place = await untilRead(one, first, 1);
+    for (const stream of [lost, last]) {
+      await append(chain(stream, 1));
+      await untilRead(one, stream, 1);
+    }
+    const { state } = await manager.streams.info(streamOf(room));
+    await manager.streams.deleteMessage(streamOf(room), state.last_seq - 1);
+    const late = reader(openLogOf(t, room));
+    late.goOn(place);
+    await untilRead(late, last, 1);
+    await untilRead(late, lost, 1);
+  });
+
+  test("what is no commit is passed over, and what comes behind it arrives", async (t) => {
+    const { room, append, one } = start(t);
+    const stream = newStream();
+    const commits = chain(stream, 2);
+    await append([commits[0]!]);
+    await untilRead(one, stream, 1);
+    for (const text of ["no JSON", "null", "{}", '{"stream":"s","version":1}']) await nc.jetstream().publish(subjectOf(room, stream), text);
+    await append([commits[1]!]);
+    await untilRead(one, stream, 2);
+  });
+
+  test("when NATS has lost the end of a stream, who had not come so far is not left without what stood there", {
+    skip: !nats && "the server is not ours to stop",
+  }, async (t) => {
+    const { room, append, one } = start(t);
+    const [first, lost, next] = [newStream(), newStream(), newStream()];
+    await append(chain(first, 1));
+    const place = await untilRead(one, first, 1);
+    const before = join(folder(t), "before");
+    await nats!.end();
+    cpSync(nats!.folder, before, { recursive: true });
+    await nats!.again();
+    await append(chain(lost, 1, () => ({ at: Date.now() - 10_000 })));
+    await untilRead(one, lost, 1);
+    await nats!.end("SIGKILL");
+    rmSync(nats!.folder, { recursive: true });
+    cpSync(before, nats!.folder, { recursive: true });
+    await nats!.again();
+    const late = reader(openLogOf(t, room));
+    late.goOn(place);
+    await append(chain(next, 1, () => ({ at: Date.now() - 10_000 })));
+    await untilRead(late, next, 1);
+    await untilRead(late, lost, 1);
   });
 
   const openLogOf = (t: { after(done: () => Promise<void>): void }, room: string) => {

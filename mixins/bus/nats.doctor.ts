@@ -1,7 +1,9 @@
-import { type ConnectionOptions, connect, type JetStreamManager, type NatsConnection, type StreamInfo } from "nats";
-import { loginOf, shownAddress } from "../runtime/address.ts";
+import { connect, type JetStreamManager, type NatsConnection, type StreamInfo } from "nats";
+import { shownAddress } from "../runtime/address.ts";
 import { config } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
+import { streamOf } from "./jetstream.host.ts";
+import { natsOptions } from "./nats.options.ts";
 
 const PATIENCE = 3_000;
 const LARGEST = 2 * 1_048_576; // bytes of a message: a request of 1 MB, the most that the gateway takes, and what goes around it
@@ -12,7 +14,12 @@ export const examineNats = async (): Promise<Finding[]> => {
   const address = config.transporter;
   if (!address) return nats.findings;
   try {
-    const connection = await connect(optionsOf(address));
+    const connection = await connect({
+      ...natsOptions(address, "banyan doctor"),
+      timeout: PATIENCE,
+      reconnect: false,
+      ignoreAuthErrorAbort: false,
+    });
     try {
       await examine(nats, connection, address);
     } finally {
@@ -22,13 +29,6 @@ export const examineNats = async (): Promise<Finding[]> => {
     nats.wrong(`${shownAddress(address)} is not to be had: ${(error as Error).message}; is it running, and TRANSPORTER its address?`);
   }
   return nats.findings;
-};
-
-const optionsOf = (address: string): ConnectionOptions => {
-  const { user, password } = loginOf(address);
-  const login = password === undefined ? { token: user } : { user, pass: password };
-  const servers = shownAddress(address).split(",");
-  return { servers, ...(user !== undefined && login), name: "banyan doctor", timeout: PATIENCE, reconnect: false };
 };
 
 const examine = async (nats: Examination, connection: NatsConnection, address: string) => {
@@ -73,7 +73,7 @@ const examineJetStream = async (nats: Examination, manager: JetStreamManager) =>
 const ownStreams = async (manager: JetStreamManager): Promise<StreamInfo[]> => {
   const own: StreamInfo[] = [];
   for await (const stream of manager.streams.list()) {
-    if (stream.config.name.toLowerCase().startsWith(config.namespace.toLowerCase())) own.push(stream);
+    if (stream.config.name.startsWith(streamOf(""))) own.push(stream);
   }
   return own;
 };

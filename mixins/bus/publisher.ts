@@ -35,8 +35,8 @@ export class Publisher {
   #sweeping?: Promise<void>;
   /** Since when the bus takes nothing; what is committed meanwhile is left to the sweeper. */
   #failingSince?: number;
-  /** Whether the stream is known to be there. */
-  #made = false;
+  /** The stream that is known to be there, and the last number that it gave to a message of ours. */
+  #stream?: { epoch: string; end: number };
   #closed = false;
 
   constructor(room: string, outbox: Outbox, logger: Logger) {
@@ -84,7 +84,7 @@ export class Publisher {
     await new Promise(setImmediate); // what is committed together goes together
     while (this.#waiting.length > 0) {
       try {
-        this.#onTheirWay = this.#waiting.splice(0, AT_ONCE);
+        this.#onTheirWay = this.#next();
         await this.#publish(this.#onTheirWay);
         this.#tell(false);
       } catch (error) {
@@ -95,6 +95,13 @@ export class Publisher {
       }
     }
     this.#pumping = undefined; // in the same turn in which nothing waits any more
+  }
+
+  /** Commits of one document share its mark, and stand together: all of them go at once. */
+  #next(): Logged[] {
+    let end = Math.min(AT_ONCE, this.#waiting.length);
+    while (this.#waiting[end]?.stream === this.#waiting[end - 1]!.stream) end++;
+    return this.#waiting.splice(0, end);
   }
 
   async #sweep() {
@@ -117,18 +124,39 @@ export class Publisher {
   async #publish(commits: readonly Logged[]) {
     const js = await this.#host.js();
     const failed = new Map<string, unknown>();
-    if (!this.#made) await this.#host.stream(this.#room);
-    this.#made = true;
-    await Promise.all(commits.map((commit) => this.#send(js, commit).catch((error) => failed.set(commit.stream, error))));
+    this.#stream ??= { epoch: (await this.#host.stream(this.#room)).epoch, end: 0 };
+    const numbers = await Promise.all(
+      commits.map((commit) => this.#send(js, commit).catch((error) => void failed.set(commit.stream, error))),
+    );
+    await this.#follow(numbers.filter((number) => number !== undefined));
     const through = commits.filter(({ stream }) => !failed.has(stream));
     if (through.length > 0) await this.#outbox.published(through);
     if (failed.size === 0) return;
-    this.#made = false; // it may be the stream that is gone
+    this.#stream = undefined; // it may be gone
     throw failed.values().next().value;
   }
 
-  async #send(js: JetStreamClient, commit: Logged) {
-    await js.publish(subjectOf(this.#room, commit.stream), encode(commit), { msgID: commit.id });
+  /** Its number in the stream; none where the stream has had it before. */
+  async #send(js: JetStreamClient, commit: Logged): Promise<number | undefined> {
+    const { seq, duplicate } = await js.publish(subjectOf(this.#room, commit.stream), encode(commit), { msgID: commit.id });
+    return duplicate ? undefined : seq;
+  }
+
+  /**
+   * A stream that gives a number which it has given before has lost its end: NATS syncs every two minutes, and a host went down. What stood there
+   * is marked, and nobody would send it again; but whoever finds another stream goes through the record.
+   */
+  async #follow(numbers: readonly number[]) {
+    if (numbers.length === 0 || !this.#stream) return;
+    const { epoch, end } = this.#stream;
+    this.#stream.end = Math.max(end, ...numbers);
+    if (Math.min(...numbers) > end) return;
+    this.#stream = undefined;
+    this.#logger.warn(
+      { event: "bus.lost_its_end", room: this.#room, stream: epoch, at: end },
+      "it is made anew: followers go through the record",
+    );
+    await this.#host.forget(this.#room, epoch);
   }
 
   /** Once when it begins to fail, and once when it works again. */

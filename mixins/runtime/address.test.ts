@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { loginOf, shownAddress, withoutSecrets } from "./address.ts";
+import { shownAddress, withoutSecrets } from "./address.ts";
 
 const ADDRESSES = [
   "nats://banyan:p%40ss:word@a:4222,nats://banyan:other@b:4222",
@@ -11,17 +11,6 @@ const ADDRESSES = [
 
 test("an address is shown without who logs in, and how", () => {
   assert.deepEqual(ADDRESSES.map(shownAddress), ["nats://a:4222,nats://b:4222", "mongodb://a:1,b:2/", "redis://c:6379/1", "nats://d:4222"]);
-});
-
-test("user and password are what they were before they were made fit for an address", () => {
-  assert.deepEqual(ADDRESSES.map(loginOf), [
-    { user: "banyan", password: "p@ss:word" },
-    { user: "banyan", password: "hidden1" },
-    { user: "", password: "hidden3" },
-    { user: "t0ken" },
-  ]);
-  assert.deepEqual(loginOf("nats://127.0.0.1:4222"), {});
-  assert.deepEqual(loginOf("nats://a:100%@b"), { user: "a", password: "100%" });
 });
 
 test("what a driver says comes without the secrets of any address, as written and as meant", () => {

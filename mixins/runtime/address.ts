@@ -3,14 +3,6 @@ const USER = /\/\/[^@/\s,]*@/g;
 /** An address, or several with commas between, as it may be shown: without who logs in and how. */
 export const shownAddress = (address: string): string => address.replaceAll(USER, "//").replace(/\?.*$/s, "");
 
-/** Who an address logs in as. Where there is a user and no password, the user is a token. */
-export const loginOf = (address: string): { user?: string; password?: string } => {
-  const [, login] = /\/\/([^@/\s,]*)@/.exec(address) ?? [];
-  if (login === undefined) return {};
-  const [user = "", ...password] = login.split(":");
-  return { user: decoded(user), ...(password.length > 0 && { password: decoded(password.join(":")) }) };
-};
-
 /** A text, such as an error of a driver's, without what these addresses keep secret. */
 export const withoutSecrets = (text: string, addresses: readonly (string | undefined)[]): string => {
   const secrets = addresses.flatMap((address) => (address ? secretsOf(address) : [])).filter((secret) => secret.length > 0);

@@ -7,6 +7,13 @@ export const me: string = randomUUID();
 const TTL = 3_000;
 const RENEW = 1_000;
 
+let fit = () => true;
+
+/** Says whether this process can do what its names are held for; while it cannot, it holds none, and others have them. */
+export const holdWhile = (check: () => boolean): void => {
+  fit = check;
+};
+
 /** Holds one name for this process, or tries to, until it is closed. */
 export class Lease {
   readonly #store: LeaseStore;
@@ -68,6 +75,11 @@ export class Lease {
 
   async #try() {
     const before = this.held;
+    if (!fit()) {
+      this.#until = 0;
+      if (before) await this.#store.leave(this.#name, me).catch(() => {});
+      return;
+    }
     const asked = Date.now();
     const taken = await this.#store.take(this.#name, me, TTL).catch(() => false);
     this.#until = taken ? asked + TTL : 0;

@@ -43,10 +43,18 @@ test("parked streams are kept with all that is known of them, by source, until t
   assert.deepEqual(await cursors.parked("p", "stock"), [parked("s1", "stock")]);
   assert.equal((await cursors.parked("p")).length, 3);
   const again = parked("s2", "deals", { attempts: 8, nextAt: undefined });
-  await cursors.advance("p", "deals", "1", "2", { park: [again], unpark: ["s1"] }, () => {});
+  await cursors.advance("p", "deals", "1", "2", { park: [again], unpark: [{ stream: "s1", version: parked("s1").version }] }, () => {});
   assert.deepEqual(await streams("p", "deals"), ["s2"]);
   assert.equal((await cursors.parked("p", "deals"))[0]!.nextAt, undefined);
   assert.deepEqual(await streams("p", "stock"), ["s1"]);
+});
+
+test("who comes late does not free a stream that somebody else has parked further on since", async () => {
+  await cursors.advance("late", "deals", "", "1", { park: [parked("s")], unpark: [] }, () => {});
+  const further = parked("s", "deals", { version: parked("s").version + 1 });
+  await cursors.advance("late", "deals", "1", "2", { park: [further], unpark: [] }, () => {});
+  await cursors.advance("late", "deals", "2", "2", { park: [], unpark: [{ stream: "s", version: parked("s").version }] }, () => {});
+  assert.deepEqual(await cursors.parked("late"), [further]);
 });
 
 test("a dead letter that is let go starts anew, from where it is told", async () => {

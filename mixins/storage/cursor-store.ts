@@ -16,7 +16,8 @@ export interface Parked {
 /** What becomes of the streams in the course of one step. */
 export interface Step {
   readonly park: readonly Parked[];
-  readonly unpark: readonly string[];
+  /** Streams that are free again, and the version that each was known to wait at: where it waits at another by now, somebody else parked it. */
+  readonly unpark: readonly { readonly stream: string; readonly version: number }[];
   /** The versions that streams have reached, where the store keeps them. */
   readonly reached?: ReadonlyMap<string, number>;
 }

@@ -5,6 +5,7 @@ import { settle } from "../../test/support/setting.ts";
 
 settle();
 const { openLeaseStore } = await import("./open.ts");
+const { holdWhile, Lease } = await import("../runtime/lease.ts");
 const leases = openLeaseStore("room");
 after(() => leases.close());
 
@@ -42,4 +43,20 @@ test("an owner is alive while he holds any name", async () => {
   await until(async () => (await alive()).size === 1);
   assert.deepEqual(await alive(), new Set(["living"]));
   assert.deepEqual(await leases.alive([]), new Set());
+});
+
+test("a process that cannot do what a name is for lets go of it, and takes it again once it can", async (t) => {
+  let fit = true;
+  holdWhile(() => fit);
+  t.after(() => holdWhile(() => true));
+  const lease = new Lease(leases, "fit");
+  await lease.open();
+  t.after(() => lease.close());
+  assert.ok(lease.held);
+  fit = false;
+  await until(() => leases.take("fit", "other", LONG));
+  assert.ok(!lease.held);
+  await leases.leave("fit", "other");
+  fit = true;
+  await until(() => lease.held);
 });

@@ -3,7 +3,7 @@ import type { Collection, FindOptions } from "mongodb";
 import { Conflict, Unavailable } from "../core/errors.ts";
 import type { Commit } from "./event-store.ts";
 import { type CommitRow, idOf, MOST, readStream, toRow } from "./mongo.commits.ts";
-import { type MongoHost, refusedOf } from "./mongo.host.ts";
+import { type MongoHost, refusedOf, unavailable } from "./mongo.host.ts";
 
 /** What is written beside a commit, before it or once it is there. */
 export interface Alongside {
@@ -216,7 +216,8 @@ export class MongoAppends {
 
   /** What is there may be on one server only; once a write behind it is on a majority, so is it. */
   async #confirm({ stream, version }: Commit) {
-    await this.#host.ask(() => this.#collection.updateOne({ _id: idOf(stream, version) }, { $inc: { again: 1 } }));
+    const { matchedCount } = await this.#host.ask(() => this.#collection.updateOne({ _id: idOf(stream, version) }, { $inc: { again: 1 } }));
+    if (matchedCount === 0) throw unavailable(new Error("it stood on a server that is the primary no more"));
   }
 
   #take(line: Line) {

@@ -66,7 +66,9 @@ export class MongoCursorStore implements CursorStore {
         );
       }
       if (step.unpark.length > 0) {
-        await this.#parked.deleteMany({ _id: { $in: step.unpark.map((stream) => key(follower, source, stream)) } });
+        await this.#parked.bulkWrite(
+          step.unpark.map(({ stream, version }) => ({ deleteOne: { filter: { _id: key(follower, source, stream), version } } })),
+        );
       }
     });
     const moved = from === to || (await this.#move(follower, source, from, to));

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, describe, test } from "node:test";
+import { Collection } from "mongodb";
 import { useServers, without } from "../../test/support/cluster.ts";
 import { chain, newStream, next } from "../../test/support/event-store.contract.ts";
 import { startOtherNode, until } from "../../test/support/other-node.ts";
@@ -86,6 +87,19 @@ describe("the event store over a bad connection to MongoDB", {
     for (const { id } of ours) assert.equal(all.filter((commit) => commit.id === id).length, 1);
     assert.equal(all.length, ours.length + done);
     assert.ok(done > 0 && ours.length > 0);
+  });
+
+  test("what was there when it was looked for, and is gone from the server that leads now, is not acknowledged", async (t) => {
+    const stream = newStream();
+    const [commit] = chain(stream, 1) as [Commit];
+    proxy.hold("insert");
+    const appended = store.append(commit);
+    await until(() => proxy.held() > 0);
+    const gone = t.mock.method(Collection.prototype, "updateOne", async () => ({ matchedCount: 0 })); // as after an election
+    proxy.cut();
+    proxy.letGo();
+    await assert.rejects(appended, { type: "STORE_UNAVAILABLE", code: 503 });
+    while (gone.mock.callCount() === 0) await assert.rejects(store.append(commit), { type: "STORE_UNAVAILABLE", code: 503 }); // the connection was slow to come back
   });
 
   test("while the server is away everything is refused at once; when it is back it goes on by itself", async () => {

@@ -1,4 +1,12 @@
-import { type Collection, type Db, type Document, MongoBulkWriteError, MongoClient, MongoServerError } from "mongodb";
+import {
+  type Collection,
+  type Db,
+  type Document,
+  MongoBulkWriteError,
+  MongoClient,
+  MongoServerError,
+  MongoWriteConcernError,
+} from "mongodb";
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
@@ -8,6 +16,8 @@ const TIMEOUT = 5_000; // milliseconds until an operation counts as in doubt
 const SELECT = 2_000; // milliseconds to find a server that takes writes, where it is not known that there is none
 const WRITABLE = new Set<string>(["Standalone", "RSPrimary", "Mongos", "LoadBalancer"]);
 const DUPLICATE = 11_000;
+/** A server that is the primary no more, or about to stop (the driver labels them only where it repeats writes itself). */
+const RETRYABLE = new Set([91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
 
 endWithConnection();
 
@@ -32,6 +42,7 @@ export class MongoHost {
   readonly client: MongoClient;
   readonly #forget: () => void;
   readonly #waiting: ((up: boolean) => void)[] = [];
+  #probing?: Promise<unknown>;
   #up = true;
 
   private constructor(url: string) {
@@ -66,10 +77,13 @@ export class MongoHost {
   /** Runs an operation on the server. Throws `Unavailable` where no answer can be had; then it may have happened all the same. */
   async ask<T>(work: () => Promise<T>): Promise<T> {
     if (!this.#up) {
-      void this.client
+      this.#probing ??= this.client // what tells that it is back
         .db("admin")
         .command({ ping: 1 })
-        .catch(() => {}); // what tells that it is back
+        .catch(() => {})
+        .finally(() => {
+          this.#probing = undefined;
+        });
       throw unavailable(new Error("no server answers"));
     }
     try {
@@ -126,11 +140,14 @@ const isDoubt = (error: unknown): boolean => {
     const errors = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
     return errors.length === 0;
   }
-  if (error instanceof MongoServerError) return error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError");
+  if (error instanceof MongoWriteConcernError) return true; // it is on one server, and not on as many as it should be yet
+  if (error instanceof MongoServerError)
+    return RETRYABLE.has(Number(error.code)) || error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError");
   return error instanceof Error && error.name.startsWith("Mongo");
 };
 
-const unavailable = (cause: unknown): Unavailable => {
+/** What is told where the server cannot be asked, or has not said what came of it. */
+export const unavailable = (cause: unknown): Unavailable => {
   const error = new Unavailable("STORE_UNAVAILABLE", "The store could not say that it has the write");
   error.cause = cause;
   return error;

@@ -22,7 +22,7 @@ export class SqliteCursorStore implements CursorStore {
       move: db.prepare("UPDATE cursors SET position = ?4 WHERE follower = ?1 AND source = ?2 AND position = ?3"),
       rewind: db.prepare("UPDATE cursors SET position = ?3 WHERE follower = ?1 AND source = ?2 AND position > ?3"),
       park: db.prepare("INSERT INTO parked VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET body = ?4"),
-      unpark: db.prepare("DELETE FROM parked WHERE follower = ? AND source = ? AND stream = ?"),
+      unpark: db.prepare("DELETE FROM parked WHERE follower = ? AND source = ? AND stream = ? AND body ->> 'version' = ?"),
       parked: db.prepare("SELECT body FROM parked WHERE follower = ?1 AND (?2 IS NULL OR source = ?2)"),
       one: db.prepare("SELECT body FROM parked WHERE follower = ? AND source = ? AND stream = ?"),
       drop: ["cursors", "parked"].map((table) => db.prepare(`DELETE FROM ${table} WHERE follower = ?`)),
@@ -38,7 +38,7 @@ export class SqliteCursorStore implements CursorStore {
     return this.#file.write(() => {
       this.#sql.begin.run(follower, source);
       if (this.#sql.move.run(follower, source, Number(from), Number(to)).changes !== 1) return false;
-      for (const stream of unpark) this.#sql.unpark.run(follower, source, stream);
+      for (const { stream, version } of unpark) this.#sql.unpark.run(follower, source, stream, version);
       for (const parked of park) this.#sql.park.run(follower, source, parked.stream, JSON.stringify(parked));
       write();
       return true;

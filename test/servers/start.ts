@@ -14,6 +14,7 @@ export interface Server {
   readonly name: ServerName;
   readonly url: string;
   readonly port: number;
+  readonly folder: string;
   /** Ends it and forgets its data. */
   stop(): Promise<void>;
   /** Ends it as an operator does (SIGTERM), or as a crash does, and leaves its data. */
@@ -100,6 +101,7 @@ export const startServer = async (name: ServerName, options: StartOptions = {}):
     name,
     url: urlOf[name](port),
     port,
+    folder,
     end,
     again,
     signal: (signal) => void child?.kill(signal),
