@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { statSync, writeFileSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { setTimeout as delay } from "node:timers/promises";
 import { sampleBooks } from "../../services/imports/imports.sample.ts";
 import { folder, HOUSE, run, startSystem } from "../support/system.ts";
 
@@ -55,26 +54,28 @@ test("an import that is run twice changes nothing the second time", async (t) =>
 
 test("an import that is killed at any moment, and again, is exact once it has been run to its end", async (t) => {
   const whole = place(t);
+  const start = performance.now();
   const expected = await importAll(whole.file, whole.env);
+  const took = performance.now() - start;
   const { file, env } = place(t);
-  for (let kill = 0; kill < 4; kill++) {
+  let killed = 0;
+  for (let n = 0; n < 4; n++) {
     const child = spawn(process.execPath, [COMMAND, file], { cwd: HOUSE, env: { ...process.env, ...env }, stdio: "ignore" });
-    const bytes = Math.floor(Math.random() * 1_500_000);
-    t.diagnostic(`killed after ${bytes} bytes more in the record`);
-    await killedLater(child, join(env.DATA_DIR, "deals.db-wal"), bytes);
+    const after = Math.round((0.2 + Math.random() * 0.7) * took);
+    if (await killedAfter(child, after)) killed++;
+    t.diagnostic(`${child.signalCode ? "killed" : "had ended"} after ${after} of ${Math.round(took)} ms`);
   }
+  assert.ok(killed > 0);
   assert.equal(await importAll(file, env), expected);
   assert.deepEqual(await stateOf(t, env), await stateOf(t, whole.env));
 });
 
-/** Kills the process once it has written so much, if it does not end before. */
-const killedLater = async (child: ChildProcess, file: string, bytes: number) => {
-  const ended = once(child, "close");
-  const size = () => statSync(file, { throwIfNoEntry: false })?.size ?? 0;
-  const already = size();
-  while (child.exitCode === null && size() < already + bytes) await delay(2);
-  child.kill("SIGKILL");
-  await ended;
+/** Kills the process after so many milliseconds, and says whether it had not ended before. */
+const killedAfter = async (child: ChildProcess, milliseconds: number): Promise<boolean> => {
+  const timer = setTimeout(() => child.kill("SIGKILL"), milliseconds);
+  await once(child, "close");
+  clearTimeout(timer);
+  return child.signalCode === "SIGKILL";
 };
 
 test("Ctrl+C ends an import after what has begun, and the same command goes on from there", async (t) => {
