@@ -73,7 +73,8 @@ const neverSend = async () => {
   JetStreamHost.prototype.js = async function () {
     const client = await js.call(this);
     const { publish } = client;
-    client.publish = (...message) => (++sent % 10 === 0 ? (Promise.resolve() as never) : publish.apply(client, message));
+    client.publish = (...message) =>
+      ++sent % 10 === 0 ? (Promise.resolve({ seq: 0, duplicate: true }) as never) : publish.apply(client, message);
     return client;
   };
 };
