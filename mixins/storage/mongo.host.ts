@@ -16,8 +16,8 @@ const TIMEOUT = 5_000; // milliseconds until an operation counts as in doubt
 const SELECT = 2_000; // milliseconds to find a server that takes writes, where it is not known that there is none
 const WRITABLE = new Set<string>(["Standalone", "RSPrimary", "Mongos", "LoadBalancer"]);
 const DUPLICATE = 11_000;
-/** A server that is the primary no more, or about to stop (the driver labels them only where it repeats writes itself). */
-const RETRYABLE = new Set([91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
+/** A server that failed inside, is the primary no more, or about to stop (the driver labels them only where it repeats writes itself). One that names no code has failed, too. */
+const RETRYABLE = new Set([1, 8, 91, 189, 262, 9001, 10_058, 10_107, 11_600, 11_602, 13_435, 13_436]);
 
 endWithConnection();
 
@@ -142,7 +142,12 @@ const isDoubt = (error: unknown): boolean => {
   }
   if (error instanceof MongoWriteConcernError) return true; // it is on one server, and not on as many as it should be yet
   if (error instanceof MongoServerError)
-    return RETRYABLE.has(Number(error.code)) || error.hasErrorLabel("RetryableWriteError") || error.hasErrorLabel("RetryableError");
+    return (
+      error.code === undefined ||
+      RETRYABLE.has(Number(error.code)) ||
+      error.hasErrorLabel("RetryableWriteError") ||
+      error.hasErrorLabel("RetryableError")
+    );
   return error instanceof Error && error.name.startsWith("Mongo");
 };
 

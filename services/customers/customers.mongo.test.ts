@@ -42,13 +42,15 @@ describe("customers on MongoDB", { skip: without("mongo") }, async () => {
   });
 
   test("three are merged in a ring on three nodes at once: one is left that stands for all of them, or more, but never none", async () => {
+    for (const n of [0, 1, 2]) await ask(n, "list", {}); // the stand-in fails where several meet a collection for the first time at once
     for (let round = 0; round < 15; round++) {
       const ids = [0, 1, 2].map((n) => `ring-${round}-${n}`);
       for (const id of ids) await ask(0, "create", { id, name: id });
       const merges = ids.map((id, n) => ask(n, "merge", { id, into: ids[(n + 1) % 3] }));
       const outcomes = await Promise.allSettled(merges);
       for (const outcome of outcomes) {
-        if (outcome.status === "rejected") assert.match(outcome.reason.type, /^(MERGE_CYCLE|CUSTOMER_MERGED|VERSION_CONFLICT)$/);
+        if (outcome.status === "rejected")
+          assert.match(String(outcome.reason.type ?? outcome.reason.stack), /^(MERGE_CYCLE|CUSTOMER_MERGED|VERSION_CONFLICT)$/);
       }
       const now = await Promise.all(ids.map((id) => ask(0, "get", { id })));
       assert.equal(
