@@ -99,7 +99,10 @@ const bare = {
  * `If-Match` hold for all of them. What is removed cannot come back for 90 days. Lists go by declared orders and
  * filters, never by a query of the client's.
  */
-export const collection = (options: CollectionOptions): ServiceSchema => {
+export const collection = (options: CollectionOptions): ServiceSchema => ({ ...documents(options), actions: collectionActions(options) });
+
+/** The same without an action, for a room that has its own. What begins with `_` in a document stays in the room: no event and no answer has it. */
+export const documents = (options: CollectionOptions): ServiceSchema => {
   const check = checker({ ...options.fields, ...options.kept });
   const grammar = new RegExp((options.id ?? anyId).pattern);
   return {
@@ -107,7 +110,6 @@ export const collection = (options: CollectionOptions): ServiceSchema => {
     version: 1,
     mixins: [idempotency, cached(), bare],
     settings: { idField: "id", entity: options.entity, indexes: indexesOf(options) } as ServiceSchema["settings"],
-    actions: collectionActions(options),
     methods: {
       look(this: Collection, id: string): Shown | undefined {
         const { documents } = this.adapter;

@@ -1,6 +1,14 @@
+/** Who asks. */
+export interface User {
+  readonly id: string;
+  readonly roles: readonly string[];
+  /** Under which login; what a machine does has none. */
+  readonly session?: string;
+}
+
 /** What travels with every call: who asks, on whose behalf, and the key under which repeating it changes nothing. */
 export interface Meta {
-  user?: { id: string; roles: string[] };
+  user?: User;
   /** The caller's `Idempotency-Key`, or one that we made from what led to the call (a saga's step, an event). */
   idempotencyKey?: string;
   /** Set where the key is our own: it names the request already, so no digest of the request is kept with it. */

@@ -120,11 +120,13 @@ const run = async () => {
   const { allRooms, startNode } = await import("./node.ts");
   const rooms = (config.rooms.length > 0 ? config.rooms : allRooms()).filter((room) => room !== "gateway");
   const node = await startNode({ rooms, quiet: true });
+  const { actingAs, OPERATOR } = await import("../trust/operator.ts");
+  const broker = actingAs(OPERATOR, node.broker);
   if (!values.command && process.stdin.isTTY) {
     console.log(`Banyan on ${config.dataDir}: ${node.rooms.join(", ")}. help lists the commands, actions what can be called.`);
-    return prompt(node.broker);
+    return prompt(broker);
   }
-  process.exitCode = await runScript(node.broker, values.command ?? createInterface({ input: process.stdin }));
+  process.exitCode = await runScript(broker, values.command ?? createInterface({ input: process.stdin }));
   await node.stop();
 };
 

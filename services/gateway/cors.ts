@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 
-export const ALLOWED_HEADERS = "Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent";
-const EXPOSED_HEADERS = "ETag, Location, Retry-After, X-Request-Id, RateLimit, RateLimit-Policy";
+export const ALLOWED_HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, X-Request-Id, traceparent";
+const EXPOSED_HEADERS = "ETag, Location, Retry-After, WWW-Authenticate, X-Request-Id, RateLimit, RateLimit-Policy";
 
 export type Cors = (req: IncomingMessage, headers: string[]) => void;
 

@@ -6,6 +6,8 @@ import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
 import { openSharedLimit } from "../../mixins/storage/open-shared.ts";
 import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
+import { Revocations } from "../../mixins/trust/revocations.ts";
+import { type PublicKey, Tokens } from "../../mixins/trust/tokens.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { SharedRateLimit } from "./limits.shared.ts";
@@ -35,6 +37,8 @@ export class Door {
   /** How many requests were answered, by status. */
   readonly answered = new Map<number, number>();
   readonly call: ServiceBroker["call"];
+  readonly tokens: Tokens;
+  readonly #revocations: Revocations;
   readonly #started: () => boolean;
   readonly #rooms: ReadonlySet<string>;
   readonly #sweep: NodeJS.Timeout;
@@ -47,9 +51,19 @@ export class Door {
     this.client = clientBehind(trustedProxies);
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
+    this.#revocations = new Revocations((since) => broker.call("v1.auth.revoked", { since }), broker.logger);
+    this.tokens = new Tokens(
+      async (kid) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys,
+      this.#revocations.ended,
+    );
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
     this.#sweep = setInterval(() => this.#expire(performance.now() - PATIENCE), 1_000).unref();
+  }
+
+  /** From now on it hears of sessions that end. */
+  watch(): void {
+    this.#revocations.start();
   }
 
   handle(req: IncomingMessage, res: ServerResponse) {
@@ -70,6 +84,7 @@ export class Door {
     await closed;
     clearTimeout(late);
     clearInterval(this.#sweep);
+    this.#revocations.stop();
     this.#shared?.close();
   }
 

@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import type { Meta } from "../../mixins/core/context.ts";
+import type { Meta, User } from "../../mixins/core/context.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import { ANYONE, refusalOf } from "../../mixins/core/policy.ts";
 import { type Course, courses } from "../../mixins/runtime/logger.ts";
 import { readBody } from "./body.ts";
 import { courseOf } from "./course.ts";
@@ -22,7 +23,7 @@ const ONLY_OURS =
 export class Exchange {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly course: Course;
+  course: Course;
   readonly began = performance.now();
   path = "";
   route: Route | undefined;
@@ -68,10 +69,18 @@ export class Exchange {
       this.route = this.#door.router.find(method, this.path, values);
       if (!this.route) return this.#door.noRoute(this);
       if (this.route.serve) this.#serve(this.route);
-      else this.#act(this.route, values);
+      else this.#admit(this.route, values);
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  /** Finds out who asks, and whether he may: at once for whoever has asked before. */
+  #admit(route: Route, values: string[]) {
+    const { authorization } = this.req.headers;
+    const user = authorization === undefined ? undefined : this.#door.tokens.verify(bearerOf(authorization));
+    if (!(user instanceof Promise)) return this.#act(route, values, user);
+    user.then((known) => this.#act(route, values, known)).catch((error) => this.fail(error));
   }
 
   async #serve(route: Route): Promise<void> {
@@ -82,9 +91,15 @@ export class Exchange {
     }
   }
 
-  #act(route: Route, values: string[]) {
+  #act(route: Route, values: string[], user: User | undefined) {
     const params: Record<string, unknown> = {};
     const meta: Meta = {};
+    if (user) {
+      meta.user = user;
+      this.course = { ...this.course, user: user.id };
+    }
+    const refusal = refusalOf(user, route.action!.permission ?? ANYONE);
+    if (refusal) throw refusal;
     if (this.course.traceId !== this.course.requestId) meta.traceId = this.course.traceId;
     if (this.#query !== "") readQuery(this.#query, route.rules, params);
     if (route.http.csv && params.limit === undefined && wantsCsv(this.req.headers.accept)) params.limit = route.rules.limit?.max; // a table is wanted whole
@@ -191,6 +206,9 @@ export class Exchange {
   fail(error: unknown, headers: string[] = []) {
     const problem = problemOf(error, this.course.requestId);
     if (problem.status === 500) this.#door.unexpected(error, this);
+    if (problem.status === 401) headers.push("WWW-Authenticate", 'Bearer realm="banyan"');
+    const { retryAfter } = (problem.data ?? {}) as { retryAfter?: unknown };
+    if (problem.status === 429 && Number.isInteger(retryAfter)) headers.push("Retry-After", String(retryAfter));
     if (problem.status === 503 && headers.length === 0) headers.push("Retry-After", "1");
     const body = JSON.stringify(problem);
     headers.push("Content-Type", "application/problem+json", "Cache-Control", "no-store");
@@ -231,6 +249,14 @@ export class Exchange {
 const columnsOf = ({ action }: Route): string[] => {
   const { items } = (action?.returns ?? {}) as { items?: { items?: { props?: object } } };
   return Object.keys(items?.items?.props ?? {});
+};
+
+const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
+
+const bearerOf = (authorization: string): string => {
+  const token = BEARER.exec(authorization)?.[1];
+  if (token) return token;
+  throw new Rejected("TOKEN_INVALID", "Authorization takes an access token: `Bearer …`", 401);
 };
 
 const cacheControl = (route: Route) => route.http.cacheControl ?? (route.method === "GET" ? "private, no-cache" : "no-store");

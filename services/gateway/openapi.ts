@@ -1,4 +1,5 @@
-import type { Route } from "./router.ts";
+import { ANYONE } from "../../mixins/core/policy.ts";
+import type { PublishedAction, Route } from "./router.ts";
 import { type JsonSchema, objectOf, schemaOf } from "./schema.ts";
 
 const ref = (name: string) => ({ $ref: `#/components/${name}` });
@@ -51,9 +52,22 @@ const operationOf = (route: Route, ids: Set<string>): JsonSchema => {
       ...conditionsOf(route),
     ],
     ...(body && { requestBody: { required: "required" in body, content: { "application/json": { schema: body } } } }),
-    responses: { [route.http.status ?? 200]: answerOf(route), ...(route.method === "GET" && notModified), "4XX": problem, "503": problem },
+    ...securityOf(action),
+    responses: {
+      [route.http.status ?? 200]: answerOf(route),
+      ...(route.method === "GET" && notModified),
+      ...(needsLogin(action) && { "401": { ...problem, description: "Nobody is logged in" } }),
+      ...(needsLogin(action) && { "403": { ...problem, description: `The permission ${action.permission} is missing` } }),
+      "4XX": problem,
+      "503": problem,
+    },
   };
 };
+
+const needsLogin = ({ permission = ANYONE }: PublishedAction) => permission !== ANYONE;
+
+const securityOf = (action: PublishedAction) =>
+  needsLogin(action) ? { security: [{ accessToken: [] }], "x-permission": action.permission } : {};
 
 const queryOf = (fields: Record<string, unknown>, { rules }: Route) =>
   Object.entries(fields).map(([name, rule]) => ({
@@ -83,6 +97,7 @@ const text = { type: "string" };
 const tag = { type: "string", examples: ['"3"'] };
 
 const components = {
+  securitySchemes: { accessToken: { type: "http", scheme: "bearer", bearerFormat: "JWT" } },
   schemas: {
     Problem: {
       type: "object",

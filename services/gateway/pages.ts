@@ -29,6 +29,12 @@ export const addPages = (router: Router, door: Door, broker: ServiceBroker): voi
   fixed("/docs", HTML, () => file("docs.html"));
   fixed("/docs/docs.js", "text/javascript; charset=utf-8", () => file("docs.js"));
   fixed("/docs/style.css", "text/css; charset=utf-8", () => file("style.css"));
+  fixed("/welcome", HTML, () => file("welcome.html"));
+  fixed("/welcome/welcome.js", "text/javascript; charset=utf-8", () => file("welcome.js"));
+  page("/.well-known/jwks.json", async (exchange) => {
+    const keys = await broker.call("v1.auth.keys", {});
+    exchange.page("application/jwk-set+json", JSON.stringify(keys), "public, max-age=60");
+  });
   fixed("/docs/errors", HTML, () => errorsPage(readFileSync(join(HOUSE, "docs/errors.md"), "utf8")));
   page("/health/live", (exchange) => exchange.page(JSON_TYPE, '{"live":true}', "no-store"));
   page("/health/ready", async (exchange) => {

@@ -21,6 +21,8 @@ export interface PublishedAction {
   returns?: object;
   http?: HttpOptions;
   description?: string;
+  /** What its caller must have (see `mixins/core/policy.ts`). */
+  permission?: string;
 }
 
 /** All that is known of an endpoint before a request comes. */

@@ -1,0 +1,72 @@
+import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { Unavailable } from "../core/errors.ts";
+import { config } from "../runtime/config.ts";
+
+const BYTES = 32;
+const [NONCE, TAG] = [12, 16];
+
+let known: Buffer | undefined;
+
+/**
+ * The key that all other keys are wrapped by, 32 bytes: `MASTER_KEY` (base64) or the file that `MASTER_KEY_FILE` names; alone
+ * a process makes one in `DATA_DIR/keys`, which nobody but its user may read. Throws `MASTER_KEY_MISSING` in a cluster without one.
+ */
+export const masterKey = (): Buffer => {
+  known ??= config.masterKey ? decoded(config.masterKey) : ownKey();
+  return known;
+};
+
+const decoded = (text: string): Buffer => {
+  const key = Buffer.from(text, "base64");
+  if (key.length === BYTES) return key;
+  throw new Error("MASTER_KEY must be 32 bytes in base64, as `openssl rand -base64 32` writes them");
+};
+
+const ownKey = (): Buffer => {
+  if (config.mongoUrl) {
+    throw new Unavailable("MASTER_KEY_MISSING", "In a cluster the keys are wrapped by one that every node has: set MASTER_KEY_FILE");
+  }
+  const folder = join(config.dataDir, "keys");
+  const file = join(folder, "master.key");
+  if (!existsSync(file)) make(folder, file);
+  if ((statSync(file).mode & 0o077) !== 0) chmodSync(file, 0o600); // a backup tool may have let others read it
+  return decoded(readFileSync(file, "utf8"));
+};
+
+/** Written aside and then linked: of two processes that begin at once one has the file, whole, and the other reads it. */
+const make = (folder: string, file: string) => {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const draft = `${file}.${process.pid}`;
+  writeFileSync(draft, `${randomBytes(BYTES).toString("base64")}\n`, { mode: 0o600, flush: true });
+  try {
+    linkSync(draft, file);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  } finally {
+    rmSync(draft, { force: true });
+  }
+};
+
+const wrapping = (purpose: string) => Buffer.from(hkdfSync("sha256", masterKey(), "", purpose, BYTES));
+
+/** AES-256-GCM under a key of its own that follows from the master key and `purpose`; what was wrapped for one purpose opens for no other. */
+export const wrap = (purpose: string, secret: string): string => {
+  const nonce = randomBytes(NONCE);
+  const cipher = createCipheriv("aes-256-gcm", wrapping(purpose), nonce);
+  return Buffer.concat([nonce, cipher.update(secret, "utf8"), cipher.final(), cipher.getAuthTag()]).toString("base64url");
+};
+
+/** Undefined where it was wrapped by another key, for another purpose, or was changed. */
+export const unwrap = (purpose: string, wrapped: string): string | undefined => {
+  const bytes = Buffer.from(wrapped, "base64url");
+  if (bytes.length < NONCE + TAG) return undefined;
+  const decipher = createDecipheriv("aes-256-gcm", wrapping(purpose), bytes.subarray(0, NONCE), { authTagLength: TAG });
+  decipher.setAuthTag(bytes.subarray(-TAG));
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString("utf8");
+  } catch {
+    return undefined;
+  }
+};

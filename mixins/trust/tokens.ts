@@ -1,0 +1,108 @@
+import { importJWK, type JWK, type JWTPayload, jwtVerify } from "jose";
+import { LRUCache } from "lru-cache";
+import type { User } from "../core/context.ts";
+import { Rejected, Unavailable } from "../core/errors.ts";
+import { config } from "../runtime/config.ts";
+
+/** Of access tokens (RFC 9068): who makes them, and for whom. */
+export const ISSUER = config.namespace;
+export const AUDIENCE = config.namespace;
+export const TOKEN_TYPE = "at+jwt";
+export const ALGORITHM = "EdDSA";
+/** Seconds that an access token counts, unless its session ends sooner. */
+export const TOKEN_SECONDS = 300;
+
+const TOLERANCE = 5; // seconds that hosts' clocks may differ
+const LONGEST = 4_096; // characters
+const MOST_KEPT = 20_000;
+const PAUSE = 1_000; // milliseconds between two looks for a key that is not known
+
+export type PublicKey = JWK & { kid: string };
+
+/** What is kept of a token that was verified once: whoever brings it again costs a look. */
+interface Verified {
+  readonly user: User;
+  /** Milliseconds since the epoch. */
+  readonly made: number;
+  readonly until: number;
+}
+
+/** Whether what a token says was taken back since. */
+export type Ended = (user: User, made: number) => boolean;
+
+/**
+ * Reads access tokens. The algorithm is ours and no header's choice; keys come from `load` alone, never from what a token names (`jku`, `jwk`, `x5u`).
+ */
+export class Tokens {
+  readonly #load: (kid: string) => Promise<readonly PublicKey[]>;
+  readonly #ended: Ended;
+  readonly #verified = new LRUCache<string, Verified>({ max: MOST_KEPT });
+  #keys = new Map<string, Awaited<ReturnType<typeof importJWK>>>();
+  #looked = Number.NEGATIVE_INFINITY;
+  #looking: Promise<void> | undefined;
+
+  constructor(load: (kid: string) => Promise<readonly PublicKey[]>, ended: Ended) {
+    this.#load = load;
+    this.#ended = ended;
+  }
+
+  /** Whose the token is; at once where it was verified before. Throws `TOKEN_INVALID`, `TOKEN_EXPIRED`, `SESSION_ENDED` (401). */
+  verify(token: string): User | Promise<User> {
+    const kept = this.#verified.get(token);
+    return kept ? this.#still(token, kept) : this.#read(token);
+  }
+
+  #still(token: string, { user, made, until }: Verified): User {
+    if (Date.now() >= until) {
+      this.#verified.delete(token);
+      throw expired();
+    }
+    if (this.#ended(user, made)) throw new Rejected("SESSION_ENDED", "This session was ended; log in again", 401);
+    return user;
+  }
+
+  async #read(token: string): Promise<User> {
+    if (token.length > LONGEST) throw invalid();
+    const { payload } = await jwtVerify(token, async ({ kid }) => this.#key(kid), {
+      issuer: ISSUER,
+      audience: AUDIENCE,
+      algorithms: [ALGORITHM],
+      typ: TOKEN_TYPE,
+      clockTolerance: TOLERANCE,
+      requiredClaims: ["sub", "iat", "exp", "jti"],
+    }).catch((error: Error & { code?: string }) => {
+      if (error.code === "ERR_JWT_EXPIRED") throw expired();
+      throw error instanceof Unavailable ? error : invalid();
+    });
+    const verified = { user: userOf(payload), made: payload.iat! * 1_000, until: payload.exp! * 1_000 };
+    this.#verified.set(token, verified);
+    return this.#still(token, verified);
+  }
+
+  async #key(kid: unknown) {
+    if (typeof kid !== "string" || kid.length > 64) throw invalid();
+    if (!this.#keys.has(kid) && performance.now() - this.#looked >= PAUSE) {
+      this.#looking ??= this.#look(kid).finally(() => {
+        this.#looking = undefined;
+      });
+    }
+    if (!this.#keys.has(kid)) await this.#looking;
+    const key = this.#keys.get(kid);
+    if (!key) throw invalid();
+    return key;
+  }
+
+  async #look(kid: string) {
+    const keys = await this.#load(kid);
+    this.#keys = new Map(await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key, ALGORITHM)] as const)));
+    this.#looked = performance.now(); // only a look that was answered counts
+  }
+}
+
+const userOf = ({ sub, sid, roles }: JWTPayload): User => {
+  const names = Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [];
+  return Object.freeze({ id: sub!, roles: Object.freeze(names) as string[], ...(typeof sid === "string" && { session: sid }) });
+};
+
+const invalid = () => new Rejected("TOKEN_INVALID", "The access token is none of ours, or was changed; log in again", 401);
+const expired = () => new Rejected("TOKEN_EXPIRED", "The access token has expired; ask for another one with the refresh token", 401);

@@ -1,0 +1,124 @@
+import { Rejected } from "../../mixins/core/errors.ts";
+
+const MINUTE = 60_000;
+const DAY = 24 * 60 * MINUTE;
+
+/** Milliseconds: a session ends when nobody used it for so long, and at last after so long. */
+export const IDLE = 14 * DAY;
+export const LONGEST = 90 * DAY;
+export const LINK_COUNTS = DAY;
+const MOST_SESSIONS = 20;
+const MOST_SPENT = 32;
+const MOST_ENDED = 50;
+const SPARE = 10_000;
+
+/** One login on one device. Of its refresh tokens only digests are kept. */
+export interface Session {
+  readonly id: string;
+  readonly began: number;
+  readonly seen: number;
+  /** Digest of the refresh token that counts, of the one before it, and of those that were spent. */
+  readonly refresh: string;
+  readonly before?: string;
+  readonly spent: readonly string[];
+  /** What its client called itself. */
+  readonly agent?: string;
+}
+
+export interface Link {
+  readonly digest: string;
+  readonly until: number;
+}
+
+export interface SecondFactor {
+  readonly secret: string;
+  /** The last step whose code was taken; a code is taken once. */
+  readonly step: number;
+  /** Digests of recovery codes that are left. */
+  readonly recovery: readonly string[];
+  /** Absent until a first code has shown that its device has the secret. */
+  readonly since?: number;
+}
+
+/** What is kept of a user's logins. The fields with `_` never leave the room. */
+export interface Account {
+  readonly user: string;
+  readonly password?: string;
+  readonly secondFactor?: boolean;
+  readonly endedAt?: number;
+  readonly _hash?: string;
+  readonly _link?: Link;
+  readonly _second?: SecondFactor;
+  readonly _sessions?: readonly Session[];
+  /** Sessions ended before their time, as long as a token of theirs may count. */
+  readonly _ended?: readonly { readonly id: string; readonly at: number }[];
+  /** Tokens made before this are nobody's any more. */
+  readonly _voidBefore?: number;
+}
+
+/** What is to change of an account; null takes a field away. */
+export type Change = { readonly [K in keyof Account]?: Account[K] | null };
+
+const alive = ({ began, seen }: Session, at: number) => at - seen < IDLE && at - began < LONGEST;
+
+export const sessionsOf = ({ _sessions = [] }: Account, at: number): readonly Session[] =>
+  _sessions.filter((session) => alive(session, at));
+
+/** One more login. Of more than twenty the one that was not used for longest ends. */
+export const began = (account: Account, session: Session, at: number, kept: number): Change => {
+  const sessions = [...sessionsOf(account, at), session];
+  const oldest = sessions.length > MOST_SESSIONS ? sessions.reduce((a, b) => (a.seen <= b.seen ? a : b)) : undefined;
+  return { ...(oldest && ended(account, [oldest.id], at, kept)), _sessions: sessions.filter((one) => one !== oldest) };
+};
+
+/**
+ * A refresh token is taken once: what follows has `next` for it. One that was spent before was stolen, or its thief has used
+ * it first: the session ends for both. Only the one right before the last may come again, once and within ten seconds, for whoever did not
+ * get the answer. Throws `REFRESH_INVALID` where it never was one of this session's, or the session is over.
+ */
+export const refreshed = (account: Account, id: string, digest: string, next: string, at: number, kept: number): Change => {
+  const session = sessionsOf(account, at).find((one) => one.id === id);
+  if (!session) throw refreshInvalid();
+  const { refresh, before, spent, seen } = session;
+  const current = digest === refresh;
+  const spared = digest === before && at - seen < SPARE && !spent.includes(before);
+  if (!current && !spared) {
+    if (digest !== before && !spent.includes(digest)) throw refreshInvalid();
+    return ended(account, [id], at, kept);
+  }
+  // a spared one is spent for good, and so is what it was answered with before
+  const used = current ? [before ?? ""] : [digest, refresh];
+  const all = [...spent, ...used.filter((one) => one !== "" && !spent.includes(one))].slice(-MOST_SPENT);
+  const renewed = { ...session, refresh: next, before: digest, spent: all, seen: at };
+  return { _sessions: sessionsOf(account, at).map((one) => (one === session ? renewed : one)) };
+};
+
+export const refreshInvalid = () => new Rejected("REFRESH_INVALID", "This refresh token does not count; log in again", 401);
+
+/** Ends sessions before their time; `kept` milliseconds is how long a token that they were given may count. */
+export const ended = (account: Account, ids: readonly string[], at: number, kept: number): Change => {
+  const left = sessionsOf(account, at).filter(({ id }) => !ids.includes(id));
+  const recently = (account._ended ?? []).filter((one) => at - one.at < kept);
+  const all = [...recently, ...ids.map((id) => ({ id, at }))];
+  const many = all.length > MOST_ENDED;
+  return { _sessions: left, endedAt: at, ...(many ? { _ended: null, _voidBefore: at } : { _ended: all }) };
+};
+
+/** Ends all of them, and makes void what tokens were given out. */
+export const endedAll = (at: number): Change => ({ _sessions: null, _ended: null, _voidBefore: at, endedAt: at });
+
+/** What a new password makes of an account: whoever was logged in is no more, and no link is left that could set another one. */
+export const withPassword = (hash: string, at: number): Change => ({
+  ...endedAll(at),
+  _hash: hash,
+  _link: null,
+  password: new Date(at).toISOString(),
+});
+
+/** Throws `LINK_INVALID` (410) where the link was used, replaced, or has become too old. */
+export const takeLink = ({ _link }: Account, digest: string, at: number): void => {
+  if (!_link || _link.digest !== digest || at >= _link.until) throw linkInvalid();
+};
+
+export const linkInvalid = () =>
+  new Rejected("LINK_INVALID", "This link was used, replaced by a newer one, or is older than a day; ask for another one", 410);

@@ -1,0 +1,80 @@
+import { generateKeyPairSync } from "node:crypto";
+import { importJWK, type JWK } from "jose";
+import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
+import { ALGORITHM, type PublicKey } from "../../mixins/trust/tokens.ts";
+
+const HOUR = 3_600_000;
+const ROTATED = 30 * 24 * HOUR; // a key signs for so long
+const KNOWN = 5 * 60_000; // and is shown for so long before it does, so that all have seen it; and after, until what it signed has expired
+const LOOKED = 60_000;
+const PURPOSE = "signing key";
+const ID = "k~signing";
+
+interface SigningKey {
+  readonly kid: string;
+  readonly made: number;
+  readonly jwk: JWK;
+}
+
+/** What makes the change of the documents: the room's own way to store one. */
+export type Keep = (id: string, change: (before: readonly string[]) => readonly string[] | undefined) => Promise<readonly string[]>;
+
+/**
+ * The keys that sign access tokens: Ed25519, wrapped by the master key in the room's store. A new one every thirty days, or when
+ * somebody asks; each signs from five minutes after it was made (the first at once), and is shown until its last token has expired.
+ */
+export class SigningKeys {
+  readonly #keep: Keep;
+  #keys: readonly SigningKey[] = [];
+  #looked = Number.NEGATIVE_INFINITY;
+
+  constructor(keep: Keep) {
+    this.#keep = keep;
+  }
+
+  /** What to sign with now. */
+  async current(at = Date.now()) {
+    await this.#look(at);
+    const ready = this.#keys.filter(({ made }, i) => i === 0 || at - made >= KNOWN);
+    const { kid, jwk } = ready.at(-1)!;
+    return { kid, key: await importJWK(jwk, ALGORITHM) };
+  }
+
+  /** The public parts. Looks again where one is asked for that is not known. */
+  async shown(kid: string | undefined, at = Date.now()): Promise<PublicKey[]> {
+    await this.#look(at);
+    if (kid !== undefined && !this.#keys.some((key) => key.kid === kid)) await this.#look(at, true);
+    return this.#keys.map(({ kid, jwk: { kty, crv, x } }) => ({ kty, crv, x, kid, alg: ALGORITHM, use: "sig" }));
+  }
+
+  /** Makes a new key now; it signs from five minutes on. */
+  async rotate(at = Date.now()): Promise<void> {
+    await this.#store((keys) => [...keys, newKey(at)], at);
+  }
+
+  async #look(at: number, again = false) {
+    if (!again && at - this.#looked < LOOKED) return;
+    await this.#store((keys) => (keys.length > 0 && at - keys.at(-1)!.made < ROTATED ? undefined : [...keys, newKey(at)]), at);
+  }
+
+  async #store(change: (keys: readonly SigningKey[]) => readonly SigningKey[] | undefined, at: number) {
+    const wrapped = await this.#keep(ID, (before) => {
+      const changed = change(opened(before)); // what another master key has wrapped is of no use any more
+      return changed && useful(changed, at).map((key) => wrap(PURPOSE, JSON.stringify(key)));
+    });
+    this.#keys = opened(wrapped);
+    this.#looked = at;
+  }
+}
+
+const opened = (wrapped: readonly string[]): SigningKey[] => wrapped.flatMap((text) => JSON.parse(unwrap(PURPOSE, text) ?? "[]"));
+
+/** Those whose tokens may still be about. */
+const useful = (keys: readonly SigningKey[], at: number) =>
+  keys.filter((_, i) => i === keys.length - 1 || at - keys[i + 1]!.made < 2 * KNOWN + HOUR);
+
+const newKey = (made: number): SigningKey => {
+  const { privateKey } = generateKeyPairSync("ed25519");
+  const jwk = privateKey.export({ format: "jwk" }) as JWK;
+  return { kid: jwk.x!.slice(0, 16), made, jwk };
+};

@@ -1,0 +1,71 @@
+import type { Context } from "moleculer";
+import type { Collection } from "../../mixins/collection.mixin.ts";
+import type { Meta, User } from "../../mixins/core/context.ts";
+import { Rejected } from "../../mixins/core/errors.ts";
+import type { Stored } from "../../mixins/storage/collection-store.ts";
+import { TOKEN_SECONDS } from "../../mixins/trust/tokens.ts";
+import type { Account, Change } from "./auth.domain.ts";
+import type { GuessLimit } from "./auth.guesses.ts";
+import type { SigningKeys } from "./auth.keys.ts";
+import { accessToken, composed } from "./auth.tokens.ts";
+
+/** The room as its handlers see it. */
+export type Auth = Collection & { keys: SigningKeys; guesses: GuessLimit };
+export type AuthCall = Context<unknown, Meta>;
+
+/** For how long a token may still count after its session has ended, hosts' clocks included. */
+export const KEPT = (TOKEN_SECONDS + 60) * 1_000;
+
+/** A user as the room of users tells it. */
+export interface Known {
+  readonly id: string;
+  readonly name: string;
+  readonly email: string;
+  readonly roles: readonly string[];
+  readonly status: "active" | "disabled";
+}
+
+const accountId = (user: string) => `u~${user}`;
+export const newAccount = (user: string): Account => ({ user });
+
+/** The account as it is now; whoever has none has an empty one. */
+export const accountOf = async (auth: Auth, user: string): Promise<Account> =>
+  auth.adapter.documents.consult(() => (auth.adapter.documents.get(accountId(user)) as Account | undefined) ?? newAccount(user));
+
+/** Changes an account as `decide` says, which may run again and must not await; resolves when that is durable. What it throws changes nothing. */
+export const changeAccount = (auth: Auth, ctx: AuthCall, user: string, decide: (account: Account) => Change): Promise<Account> =>
+  auth.adapter.documents.write(() => {
+    const before = auth.adapter.documents.get(accountId(user)) as (Stored & Account) | undefined;
+    const change = decide(before ?? newAccount(user)) as Record<string, unknown>;
+    const call = ctx as never;
+    if (before) auth.change(call, before, change);
+    else auth.add(call, accountId(user), { user, ...change });
+    return auth.adapter.documents.get(accountId(user)) as unknown as Account;
+  });
+
+/** What somebody gets who has logged in: both tokens, and for how many seconds the one for access counts. */
+export const grant = async (auth: Auth, { id, roles }: Known, session: string, refresh: string) => ({
+  accessToken: await accessToken(auth.keys, { id, roles, session }),
+  refreshToken: composed(id, session, refresh),
+  tokenType: "Bearer" as const,
+  expiresIn: TOKEN_SECONDS,
+  user: id,
+});
+
+/** The user whose account it is, where he may log in. */
+export const activeUser = async (ctx: AuthCall, id: string): Promise<Known | undefined> => {
+  try {
+    const user = await ctx.call<Known, object>("v1.users.get", { id });
+    return user.status === "active" ? user : undefined;
+  } catch (error) {
+    const gone = ["DOCUMENT_NOT_FOUND", "DOCUMENT_REMOVED"].includes((error as { type?: string }).type ?? "");
+    if (gone) return undefined;
+    throw error;
+  }
+};
+
+/** Who asks; the action's permission has seen to it that somebody does. */
+export const asker = (ctx: AuthCall): User => {
+  if (!ctx.meta.user) throw new Rejected("LOGIN_REQUIRED", "This takes a login", 401);
+  return ctx.meta.user;
+};

@@ -1,0 +1,112 @@
+import type { ServiceSchema } from "moleculer";
+import { documents } from "../../mixins/collection.mixin.ts";
+import { action } from "../../mixins/core/params.ts";
+import { ANYONE } from "../../mixins/core/policy.ts";
+import type { Revoked } from "../../mixins/trust/revocations.ts";
+import type { Account } from "./auth.domain.ts";
+import { accountFields } from "./auth.events.ts";
+import { GuessLimit } from "./auth.guesses.ts";
+import { type Keep, SigningKeys } from "./auth.keys.ts";
+import { firstLink, invite, redeem } from "./auth.links.ts";
+import { type Auth, KEPT } from "./auth.room.ts";
+import { beginSecondFactor, confirmSecondFactor, endSecondFactor } from "./auth.second-factor.ts";
+import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
+import * as shapes from "./auth.shapes.ts";
+
+const SKEW = 10_000; // milliseconds that hosts' clocks may differ, and a write may take
+const MOST_TOLD = 1_000;
+
+const key = { kty: "string", crv: "string", x: "string", kid: "string", alg: "string", use: "string" } as const;
+const time = { type: "number", integer: true, min: 0 } as const;
+
+export default {
+  name: "auth",
+  version: 1,
+  mixins: [
+    documents({
+      name: "auth",
+      entity: "Account",
+      fields: accountFields,
+      id: { type: "string", pattern: "^[uk]~[A-Za-z0-9][A-Za-z0-9_~-]{0,63}$" },
+      sorts: ["endedAt"],
+      filters: ["password"],
+    }),
+  ],
+  actions: {
+    login,
+    refresh,
+    logout,
+    sessions,
+    endSession,
+    endAll,
+    changePassword,
+    beginSecondFactor,
+    confirmSecondFactor,
+    endSecondFactor,
+    invite,
+    redeem,
+    firstLink,
+    keys: action({
+      description: "The public keys of those that sign access tokens, as a JSON Web Key Set has them",
+      visibility: "public",
+      permission: ANYONE,
+      params: { kid: { type: "string", max: 64, optional: true } },
+      returns: { keys: { type: "array", items: { type: "object", props: key } } },
+      async handler(this: Auth, ctx) {
+        return { keys: (await this.keys.shown(ctx.params.kid)) as never };
+      },
+    }),
+    rotateKeys: action({
+      description: "Makes a new signing key, which signs from five minutes on; what the old one has signed goes on counting",
+      rest: "POST /keys/rotate",
+      visibility: "published",
+      permission: "auth.manage",
+      params: {},
+      returns: { kids: "string[]" },
+      async handler(this: Auth) {
+        await this.keys.rotate();
+        return { kids: (await this.keys.shown(undefined)).map(({ kid }) => kid) };
+      },
+    }),
+    revoked: action({
+      description: "Sessions that were ended before their time since a moment, as long as their tokens may count",
+      visibility: "public",
+      permission: ANYONE,
+      params: { since: { ...time, default: 0 } },
+      returns: {
+        sessions: { type: "array", items: { type: "object", props: { id: "string", at: time } } },
+        users: { type: "array", items: { type: "object", props: { id: "string", before: time } } },
+        next: time,
+      },
+      async handler(this: Auth, ctx): Promise<Revoked> {
+        const { since = 0 } = ctx.params;
+        const from = Math.max(since - SKEW, Date.now() - KEPT);
+        const found = await this.adapter.documents.find({ query: { endedAt: { $gte: from } }, sort: ["endedAt"], limit: MOST_TOLD });
+        const accounts = found as unknown as Account[];
+        return {
+          sessions: accounts.flatMap(({ _ended = [] }) => _ended.filter(({ at }) => at >= from)),
+          users: accounts.flatMap(({ user, _voidBefore = 0 }) => (_voidBefore < from ? [] : [{ id: user, before: _voidBefore }])),
+          next: (accounts.at(-1)?.endedAt ?? since) + (accounts.length === MOST_TOLD ? SKEW : 0), // or it would never get beyond these
+        };
+      },
+    }),
+  },
+  created() {
+    const auth = this as unknown as Auth;
+    auth.guesses = new GuessLimit();
+    auth.keys = new SigningKeys((id, change) => keepKeys(auth, id, change));
+  },
+} satisfies ServiceSchema;
+
+/** Changes the wrapped keys, all of which stand in one document: of two nodes that make one at once, one does. */
+const keepKeys: (auth: Auth, ...of: Parameters<Keep>) => ReturnType<Keep> = (auth, id, change) =>
+  auth.adapter.documents.write(() => {
+    const document = auth.adapter.documents.get(id);
+    const before = (document?._keys ?? []) as string[];
+    const after = change(before);
+    if (!after) return before;
+    const nobody = { meta: {} } as never;
+    if (document) auth.change(nobody, document, { _keys: after });
+    else auth.add(nobody, id, { user: "", _keys: after });
+    return after;
+  });

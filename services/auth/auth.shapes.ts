@@ -1,0 +1,20 @@
+import { id as userId } from "../../mixins/core/ids.ts";
+
+export { userId };
+
+/** What anybody types: its length is bounded, and the room says whether it is right. */
+export const email = { type: "string", min: 3, max: 254 } as const;
+export const given = { type: "string", min: 1, max: 1_024 } as const;
+export const code = { type: "string", pattern: "^[A-Za-z0-9 -]{6,24}$" } as const;
+export const secret = { type: "string", min: 1, max: 256 } as const;
+export const agent = { type: "string", min: 1, max: 200 } as const;
+export const sessionId = { type: "string", pattern: "^[A-Za-z0-9-]{1,64}$" } as const;
+
+const number = { type: "number", integer: true } as const;
+
+export const granted = { accessToken: "string", refreshToken: "string", tokenType: "string", expiresIn: number, user: "string" } as const;
+export const count = { ended: number } as const;
+export const session = {
+  ...{ id: "string", began: "string", seen: "string", current: "boolean" },
+  agent: { type: "string", optional: true },
+} as const;

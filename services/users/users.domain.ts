@@ -1,0 +1,15 @@
+import type { UserDocument } from "./users.events.ts";
+
+type Draft = Partial<UserDocument>;
+
+/** An address as it is kept and looked for: without regard to case. */
+export const addressOf = (email: string): string => email.normalize("NFKC").toLowerCase();
+
+/** A user as it is kept: his address in its one form, each role, team and channel once. */
+export const tidied = (user: Draft): Draft => ({
+  ...user,
+  ...(user.email !== undefined && { email: addressOf(user.email) }),
+  ...(user.roles && { roles: [...new Set(user.roles)] }),
+  ...(user.teams && { teams: [...new Set(user.teams)] }),
+  ...(user.channels && { channels: [...new Set(user.channels)] }),
+});
