@@ -27,6 +27,7 @@ export const documentRules = ({ fields, kept = {}, id = anyId }: Pick<Collection
 export const collectionActions = (options: CollectionOptions): Actions => {
   const { fields, kept = {}, id = anyId, fixed = [], imported = [], filters = [] } = options;
   const document = documentRules(options);
+  const [reads, writes] = [`${options.name}.read`, `${options.name}.write`];
   const noun = options.entity.toLowerCase();
   const changeable = Object.fromEntries(Object.entries(fields).filter(([name]) => !fixed.includes(name)));
   const savable = { ...fields, ...Object.fromEntries(imported.map((name) => [name, kept[name]])) };
@@ -37,6 +38,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       rest: "POST /",
       http: { status: 201, location: `/api/v1/${options.name}/{id}` },
       visibility: "published",
+      permission: writes,
       params: { id: { ...id, optional: true }, ...fields },
       returns: document,
       handler(this: Collection, ctx: Call) {
@@ -49,6 +51,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       description: `A ${noun} as it is now`,
       rest: "GET /:id",
       visibility: "published",
+      permission: reads,
       params: { id },
       returns: document,
       handler(this: Collection, ctx: Call) {
@@ -64,6 +67,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       rest: "PATCH /:id",
       http: { ifMatch: "required" },
       visibility: "published",
+      permission: writes,
       params: { id, ...partial(changeable) },
       returns: document,
       handler(this: Collection, ctx: Call) {
@@ -75,6 +79,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       description: `Removes a ${noun} for good`,
       rest: "DELETE /:id",
       visibility: "published",
+      permission: writes,
       params: { id },
       returns: { id, version: "number|integer|min:1" },
       handler(this: Collection, ctx: Call) {
@@ -89,6 +94,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       description: `The ${noun}s page by page, in an order and by filters`,
       rest: "GET /",
       visibility: "published",
+      permission: reads,
       params: {
         ...pageParams(options.sorts),
         ...(options.folded ? { search: { type: "string", min: 1, max: 60, optional: true } } : {}),
@@ -133,6 +139,7 @@ interface Declared {
   rest?: string;
   http?: Http;
   visibility: "published" | "public" | "protected";
+  permission?: string;
   params: Rules;
   returns: Rules;
   handler: (this: Collection, ctx: Call) => unknown;

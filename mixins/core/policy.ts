@@ -5,23 +5,39 @@ import { Rejected } from "./errors.ts";
 export const ANYONE = "anyone";
 export const SOMEBODY = "somebody";
 
-/** What each role may do: permissions as actions declare them, or all that begin with what stands before `*`. */
+/** What each role may do: permissions as actions declare them (`deals.read`), with `*` for any room or any verb. */
 export type Roles = Readonly<Record<string, readonly string[]>>;
 
+const READ = ["customers.read", "products.read", "inventory.read", "deals.read"];
+
 export const ROLES: Roles = {
-  admin: ["*"],
+  admin: ["*.*"],
+  trader: [...READ, "customers.write", "deals.write", "analytics.read"],
+  warehouse: [...READ, "inventory.write"],
+  bookkeeper: [...READ, "products.write", "deals.book", "analytics.read"],
+  reader: [...READ, "analytics.read"],
+  /** Who keeps it running: what is stuck, what was not taken in. */
+  operator: ["sagas.*", "events.*"],
 };
 
-const covers = (granted: string, permission: string) =>
-  granted.endsWith("*") ? permission.startsWith(granted.slice(0, -1)) : granted === permission;
+const covers = (granted: string, permission: string): boolean => {
+  const [room, verb] = granted.split(".");
+  const [wantedRoom, wantedVerb] = permission.split(".");
+  return (room === "*" || room === wantedRoom) && (verb === "*" || verb === wantedVerb);
+};
 
-/** Why this user may not do what takes the permission; undefined where he may. */
-export const refusalOf = (user: User | undefined, permission: string, roles: Roles = ROLES): Rejected | undefined => {
+/**
+ * Why this user may not do what takes the permission; undefined where he may. What declares no permission is nobody's: what is forgotten
+ * must be shut, not open.
+ */
+export const refusalOf = (user: User | undefined, permission: string | undefined, roles: Roles = ROLES): Rejected | undefined => {
   if (permission === ANYONE) return undefined;
   if (!user) return new Rejected("LOGIN_REQUIRED", "This takes a login: send an access token, as `Authorization: Bearer …`", 401);
   if (permission === SOMEBODY) return undefined;
-  const may = user.roles.some((role) => Object.hasOwn(roles, role) && roles[role]!.some((granted) => covers(granted, permission)));
-  return may
-    ? undefined
-    : new Rejected("NOT_ALLOWED", `This takes the permission ${permission}, which none of your roles has`, 403, { permission });
+  if (permission !== undefined && permissionsOf(user.roles, roles).some((granted) => covers(granted, permission))) return undefined;
+  return new Rejected("NOT_ALLOWED", `This takes the permission ${permission ?? "of nobody"}, which none of your roles has`, 403, {
+    permission,
+  });
 };
+
+const permissionsOf = (names: readonly string[], roles: Roles) => names.flatMap((role) => (Object.hasOwn(roles, role) ? roles[role]! : []));

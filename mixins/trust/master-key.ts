@@ -18,6 +18,9 @@ export const masterKey = (): Buffer => {
   return known;
 };
 
+/** Whether this process has it: alone always, in a cluster where it was given. */
+export const hasMasterKey = (): boolean => config.masterKey !== undefined || config.mongoUrl === undefined;
+
 const decoded = (text: string): Buffer => {
   const key = Buffer.from(text, "base64");
   if (key.length === BYTES) return key;

@@ -37,13 +37,16 @@ export class Tokens {
   readonly #load: (kid: string) => Promise<readonly PublicKey[]>;
   readonly #ended: Ended;
   readonly #verified = new LRUCache<string, Verified>({ max: MOST_KEPT });
-  #keys = new Map<string, Awaited<ReturnType<typeof importJWK>>>();
+  readonly #own: readonly PublicKey[];
+  #keys: Map<string, Awaited<ReturnType<typeof importJWK>>> | undefined;
   #looked = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
 
-  constructor(load: (kid: string) => Promise<readonly PublicKey[]>, ended: Ended) {
+  /** `own` keys are known without being asked for. */
+  constructor(load: (kid: string) => Promise<readonly PublicKey[]>, ended: Ended, own: readonly PublicKey[] = []) {
     this.#load = load;
     this.#ended = ended;
+    this.#own = own;
   }
 
   /** Whose the token is; at once where it was verified before. Throws `TOKEN_INVALID`, `TOKEN_EXPIRED`, `SESSION_ENDED` (401). */
@@ -81,23 +84,26 @@ export class Tokens {
 
   async #key(kid: unknown) {
     if (typeof kid !== "string" || kid.length > 64) throw invalid();
+    this.#keys ??= await imported(this.#own);
     if (!this.#keys.has(kid) && performance.now() - this.#looked >= PAUSE) {
       this.#looking ??= this.#look(kid).finally(() => {
         this.#looking = undefined;
       });
+      await this.#looking;
     }
-    if (!this.#keys.has(kid)) await this.#looking;
     const key = this.#keys.get(kid);
     if (!key) throw invalid();
     return key;
   }
 
   async #look(kid: string) {
-    const keys = await this.#load(kid);
-    this.#keys = new Map(await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key, ALGORITHM)] as const)));
+    this.#keys = await imported([...(await this.#load(kid)), ...this.#own]);
     this.#looked = performance.now(); // only a look that was answered counts
   }
 }
+
+const imported = async (keys: readonly PublicKey[]) =>
+  new Map(await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key, ALGORITHM)] as const)));
 
 const userOf = ({ sub, sid, roles }: JWTPayload): User => {
   const names = Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [];

@@ -52,6 +52,7 @@ export default {
     revenue: action({
       rest: "GET /revenue",
       visibility: "published",
+      permission: "analytics.read",
       http: { csv: true },
       params: {
         by: { type: "enum", values: ["month", "day", "country", "customer", "product"], default: "month" },

@@ -11,7 +11,6 @@ import { firstLink, invite, redeem } from "./auth.links.ts";
 import { type Auth, KEPT } from "./auth.room.ts";
 import { beginSecondFactor, confirmSecondFactor, endSecondFactor } from "./auth.second-factor.ts";
 import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
-import * as shapes from "./auth.shapes.ts";
 
 const SKEW = 10_000; // milliseconds that hosts' clocks may differ, and a write may take
 const MOST_TOLD = 1_000;

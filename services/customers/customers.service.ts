@@ -30,6 +30,7 @@ export default {
       description: "Makes a customer the double of another one, which takes over its contacts and tags",
       rest: "POST /:id/merge",
       visibility: "published",
+      permission: "customers.write",
       params: { id, into: id },
       returns: documentRules(rules),
       handler(this: Collection, ctx) {

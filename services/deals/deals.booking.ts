@@ -21,6 +21,7 @@ const brief = { id: shapes.dealId, version: "number", status: shapes.deal.status
 export const bookPast = action({
   rest: "POST /book",
   visibility: "published",
+  permission: "deals.book",
   timeout: PATIENCE,
   params: { id: shapes.dealId, ...shapes.header, lines: shapes.lines },
   returns: brief,
@@ -40,6 +41,7 @@ export const bookPast = action({
 export const bookReturn = action({
   rest: "POST /returns",
   visibility: "published",
+  permission: "deals.book",
   timeout: PATIENCE,
   params: { id: shapes.dealId, ...shapes.header, lines: shapes.linesBack },
   returns: brief,

@@ -30,6 +30,7 @@ export default {
     "deadLetters.list": action({
       rest: "GET /dead-letters",
       visibility: "published",
+      permission: "events.read",
       params: { room: { ...room, optional: true } },
       returns: { items: { type: "array", items: letter } },
       async handler(this: Service, ctx) {
@@ -47,6 +48,7 @@ export default {
     "deadLetters.replay": action({
       rest: "POST /dead-letters/replay",
       visibility: "published",
+      permission: "events.operate",
       params: address,
       returns: letter.props,
       handler(this: Service, ctx) {
@@ -57,6 +59,7 @@ export default {
     "deadLetters.discard": action({
       rest: "POST /dead-letters/discard",
       visibility: "published",
+      permission: "events.operate",
       params: address,
       returns: letter.props,
       handler(this: Service, ctx) {

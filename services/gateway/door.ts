@@ -6,6 +6,8 @@ import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
 import { openSharedLimit } from "../../mixins/storage/open-shared.ts";
 import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
+import { hasMasterKey } from "../../mixins/trust/master-key.ts";
+import { operatorKey } from "../../mixins/trust/operator.ts";
 import { Revocations } from "../../mixins/trust/revocations.ts";
 import { type PublicKey, Tokens } from "../../mixins/trust/tokens.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
@@ -52,10 +54,8 @@ export class Door {
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
     this.#revocations = new Revocations((since) => broker.call("v1.auth.revoked", { since }), broker.logger);
-    this.tokens = new Tokens(
-      async (kid) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys,
-      this.#revocations.ended,
-    );
+    const keysOf = async (kid: string) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys;
+    this.tokens = new Tokens(keysOf, this.#revocations.ended, hasMasterKey() ? [operatorKey()] : []);
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
     this.#sweep = setInterval(() => this.#expire(performance.now() - PATIENCE), 1_000).unref();

@@ -64,7 +64,7 @@ const operationOf = (route: Route, ids: Set<string>): JsonSchema => {
   };
 };
 
-const needsLogin = ({ permission = ANYONE }: PublishedAction) => permission !== ANYONE;
+const needsLogin = ({ permission }: PublishedAction) => permission !== ANYONE;
 
 const securityOf = (action: PublishedAction) =>
   needsLogin(action) ? { security: [{ accessToken: [] }], "x-permission": action.permission } : {};

@@ -37,6 +37,9 @@ const many = <P extends object, T extends Item>(params: P, kind: Kind<T>) =>
     },
   });
 
+const reads = { visibility: "published", permission: "inventory.read" } as const;
+const writes = { visibility: "published", permission: "inventory.write" } as const;
+
 export default {
   name: "inventory",
   version: 1,
@@ -44,7 +47,7 @@ export default {
   actions: {
     list: action({
       rest: "GET /",
-      visibility: "published",
+      ...reads,
       params: {
         product: { ...productId, optional: true },
         warehouse: { ...warehouseId, optional: true },
@@ -62,7 +65,7 @@ export default {
     }),
     get: action({
       rest: "GET /:product",
-      visibility: "published",
+      ...reads,
       params: shapes.stock,
       returns: shapes.stockAnswer,
       async handler(this: Room, { params: { product, warehouse } }) {
@@ -73,7 +76,7 @@ export default {
     }),
     ledger: action({
       rest: "GET /:product/ledger",
-      visibility: "published",
+      ...reads,
       params: { ...shapes.stock, ...shapes.paging },
       returns: shapes.ledger,
       async handler(this: Room, { params: { product, warehouse, limit, after } }) {
@@ -90,7 +93,7 @@ export default {
     receive: action({
       rest: "POST /:product/receipts",
       http: { status: 201 },
-      visibility: "published",
+      ...writes,
       params: { id: shapes.optionalId, ...shapes.stock, quantity, cost: shapes.optionalQuantity },
       returns: shapes.moved,
       handler(this: Room, ctx) {
@@ -100,7 +103,7 @@ export default {
     writeOff: action({
       rest: "POST /:product/write-offs",
       http: { status: 201 },
-      visibility: "published",
+      ...writes,
       params: { id: shapes.optionalId, ...shapes.stock, quantity, reason: shapes.reason },
       returns: shapes.moved,
       handler(this: Room, ctx) {
@@ -110,7 +113,7 @@ export default {
     takeBack: action({
       rest: "POST /:product/returns",
       http: { status: 201 },
-      visibility: "published",
+      ...writes,
       params: { id: shapes.optionalId, ...shapes.stock, quantity, cost: shapes.optionalQuantity },
       returns: shapes.moved,
       handler(this: Room, ctx) {
@@ -120,7 +123,7 @@ export default {
     reserve: action({
       rest: "POST /:product/reservations",
       http: { status: 201 },
-      visibility: "published",
+      ...writes,
       params: { id: shapes.optionalId, ...shapes.stock, quantity, until: shapes.instant },
       returns: shapes.moved,
       handler(this: Room, ctx) {
@@ -129,7 +132,7 @@ export default {
     }),
     release: action({
       rest: "POST /:product/reservations/:id/release",
-      visibility: "published",
+      ...writes,
       params: { id: shapes.movementId, ...shapes.stock },
       returns: shapes.moved,
       handler(this: Room, ctx) {
@@ -138,7 +141,7 @@ export default {
     }),
     pick: action({
       rest: "POST /:product/reservations/:id/pick",
-      visibility: "published",
+      ...writes,
       params: {
         id: shapes.movementId,
         ...shapes.stock,
@@ -154,7 +157,7 @@ export default {
     transfer: action({
       rest: "POST /:product/transfers",
       http: { status: 201 },
-      visibility: "published",
+      ...writes,
       params: { id: shapes.optionalId, product: productId, from: shapes.stock.warehouse, to: warehouseId, quantity },
       returns: shapes.transfer,
       async handler(this: Room, ctx) {

@@ -38,6 +38,7 @@ export default {
     list: action({
       rest: "GET /",
       visibility: "published",
+      permission: "sagas.read",
       params: {
         status: { ...status, default: "running" },
         room: { ...room, optional: true },
@@ -64,6 +65,7 @@ export default {
     get: action({
       rest: "GET /:id",
       visibility: "published",
+      permission: "sagas.read",
       params: { id, room: { ...room, optional: true } },
       returns: detail,
       handler(this: Service, ctx) {
@@ -74,6 +76,7 @@ export default {
     retry: action({
       rest: "POST /:id/retry",
       visibility: "published",
+      permission: "sagas.operate",
       params: { id, room: { ...room, optional: true } },
       returns: detail,
       handler(this: Service, ctx) {
@@ -83,6 +86,7 @@ export default {
     cancel: action({
       rest: "POST /:id/cancel",
       visibility: "published",
+      permission: "sagas.operate",
       params: { id, room: { ...room, optional: true }, reason: { type: "string", min: 1, max: 500 } },
       returns: detail,
       handler(this: Service, ctx) {

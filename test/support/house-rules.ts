@@ -102,13 +102,16 @@ export const actionFaults = (service: string, actions: ServiceSchema["actions"])
   Object.entries(actions ?? {}).flatMap(([name, action]) => {
     const full = `${service}.${name}`;
     if (typeof action !== "object") return [`${full}: is no declaration`];
-    const { params, returns, visibility, rest } = action as Record<string, unknown>;
+    const { params, returns, visibility, rest, permission } = action as Record<string, unknown>;
     return [
       !params && "has no params",
       !returns && "has no returns",
       !["published", "public", "protected"].includes(visibility as string) && "has no explicit visibility",
       visibility === "published" && !rest && "is published, and has no path",
       rest !== undefined && visibility !== "published" && "has a path, and is not published",
+      visibility === "published" &&
+        !/^(anyone|somebody|[a-z]+\.[a-z]+)$/.test(String(permission)) &&
+        "is published, and says not who may call it",
       !/^[a-z]\w*(\.[a-z]\w*)*$/.test(name) && "has a name that is no verb in small letters",
     ]
       .filter(Boolean)
