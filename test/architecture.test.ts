@@ -143,10 +143,11 @@ test("every action says what it takes, what it answers and who may call it", asy
 });
 
 test("an action that says too little is found", () => {
-  const whole = { params: {}, returns: {}, visibility: "published", rest: "GET /" } as const;
+  const whole = { params: {}, returns: {}, visibility: "published", permission: "deals.read", rest: "GET /" } as const;
   assert.deepEqual(actionFaults("deals", { get: whole }), []);
   for (const [lacking, reason] of [
     [{ ...whole, params: undefined }, /no params/],
+    [{ ...whole, permission: undefined }, /who may call it/],
     [{ ...whole, returns: undefined }, /no returns/],
     [{ ...whole, visibility: undefined }, /no explicit visibility/],
     [{ ...whole, rest: undefined }, /no path/],

@@ -14,6 +14,7 @@ const room: ServiceSchema = {
     get: action({
       rest: "GET /:id",
       visibility: "published",
+      permission: "anyone",
       params: { id },
       returns: { id, version: "number", status: "string" },
       handler(ctx) {

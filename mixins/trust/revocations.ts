@@ -1,6 +1,6 @@
 import type { Logger } from "moleculer";
 import type { User } from "../core/context.ts";
-import { TOKEN_SECONDS } from "./tokens.ts";
+import { TOKEN_SECONDS } from "./access-token.ts";
 
 /** What was taken back before its tokens had expired: a session, or all that a user had by then. Times in milliseconds. */
 export interface Revoked {

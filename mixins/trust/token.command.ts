@@ -38,8 +38,10 @@ const run = async () => {
   const { ROLES } = await import("../core/policy.ts");
   const unknown = values.role.filter((role) => !Object.hasOwn(ROLES, role));
   if (unknown.length > 0) throw new Refused(`--role: there is no role ${unknown.join(", ")}; there are ${Object.keys(ROLES).join(", ")}`);
-  const { operatorToken } = await import("./operator.ts").catch((error: Error) => exitFor(new Refused(error.message)));
-  console.log(await operatorToken(seconds, { id: values.user, roles: values.role }));
+  const { config } = await import("../runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
+  const { masterKey } = await import("./master-key.ts");
+  const { operatorKeyOf, signed } = await import("./access-token.ts");
+  console.log(await signed(operatorKeyOf(masterKey()), config.issuer, { id: values.user, roles: values.role }, seconds));
 };
 
 await run().catch((error: Error & { code?: string }) =>

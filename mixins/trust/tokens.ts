@@ -1,23 +1,14 @@
-import { importJWK, type JWK, type JWTPayload, jwtVerify } from "jose";
+import { importJWK, type JWTPayload, jwtVerify } from "jose";
 import { LRUCache } from "lru-cache";
 import type { User } from "../core/context.ts";
 import { Rejected, Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
-
-/** Of access tokens (RFC 9068): who makes them, and for whom. */
-export const ISSUER = config.namespace;
-export const AUDIENCE = config.namespace;
-export const TOKEN_TYPE = "at+jwt";
-export const ALGORITHM = "EdDSA";
-/** Seconds that an access token counts, unless its session ends sooner. */
-export const TOKEN_SECONDS = 300;
+import { ALGORITHM, type PublicKey, TOKEN_TYPE } from "./access-token.ts";
 
 const TOLERANCE = 5; // seconds that hosts' clocks may differ
 const LONGEST = 4_096; // characters
 const MOST_KEPT = 20_000;
 const PAUSE = 1_000; // milliseconds between two looks for a key that is not known
-
-export type PublicKey = JWK & { kid: string };
 
 /** What is kept of a token that was verified once: whoever brings it again costs a look. */
 interface Verified {
@@ -67,8 +58,8 @@ export class Tokens {
   async #read(token: string): Promise<User> {
     if (token.length > LONGEST) throw invalid();
     const { payload } = await jwtVerify(token, async ({ kid }) => this.#key(kid), {
-      issuer: ISSUER,
-      audience: AUDIENCE,
+      issuer: config.issuer,
+      audience: config.issuer,
       algorithms: [ALGORITHM],
       typ: TOKEN_TYPE,
       clockTolerance: TOLERANCE,

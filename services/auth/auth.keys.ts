@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
-import { importJWK, type JWK } from "jose";
+import type { JWK } from "jose";
+import { type PublicKey, publicPart, type SigningKey } from "../../mixins/trust/access-token.ts";
 import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
-import { ALGORITHM, type PublicKey } from "../../mixins/trust/tokens.ts";
 
 const HOUR = 3_600_000;
 const ROTATED = 30 * 24 * HOUR; // a key signs for so long
@@ -10,10 +10,8 @@ const LOOKED = 60_000;
 const PURPOSE = "signing key";
 const ID = "k~signing";
 
-interface SigningKey {
-  readonly kid: string;
+interface Kept extends SigningKey {
   readonly made: number;
-  readonly jwk: JWK;
 }
 
 /** What makes the change of the documents: the room's own way to store one. */
@@ -25,7 +23,7 @@ export type Keep = (id: string, change: (before: readonly string[]) => readonly 
  */
 export class SigningKeys {
   readonly #keep: Keep;
-  #keys: readonly SigningKey[] = [];
+  #keys: readonly Kept[] = [];
   #looked = Number.NEGATIVE_INFINITY;
 
   constructor(keep: Keep) {
@@ -33,18 +31,17 @@ export class SigningKeys {
   }
 
   /** What to sign with now. */
-  async current(at = Date.now()) {
+  async current(at = Date.now()): Promise<SigningKey> {
     await this.#look(at);
     const ready = this.#keys.filter(({ made }, i) => i === 0 || at - made >= KNOWN);
-    const { kid, jwk } = ready.at(-1)!;
-    return { kid, key: await importJWK(jwk, ALGORITHM) };
+    return ready.at(-1)!;
   }
 
   /** The public parts. Looks again where one is asked for that is not known. */
   async shown(kid: string | undefined, at = Date.now()): Promise<PublicKey[]> {
     await this.#look(at);
     if (kid !== undefined && !this.#keys.some((key) => key.kid === kid)) await this.#look(at, true);
-    return this.#keys.map(({ kid, jwk: { kty, crv, x } }) => ({ kty, crv, x, kid, alg: ALGORITHM, use: "sig" }));
+    return this.#keys.map(publicPart);
   }
 
   /** Makes a new key now; it signs from five minutes on. */
@@ -57,7 +54,7 @@ export class SigningKeys {
     await this.#store((keys) => (keys.length > 0 && at - keys.at(-1)!.made < ROTATED ? undefined : [...keys, newKey(at)]), at);
   }
 
-  async #store(change: (keys: readonly SigningKey[]) => readonly SigningKey[] | undefined, at: number) {
+  async #store(change: (keys: readonly Kept[]) => readonly Kept[] | undefined, at: number) {
     const wrapped = await this.#keep(ID, (before) => {
       const changed = change(opened(before)); // what another master key has wrapped is of no use any more
       return changed && useful(changed, at).map((key) => wrap(PURPOSE, JSON.stringify(key)));
@@ -67,13 +64,13 @@ export class SigningKeys {
   }
 }
 
-const opened = (wrapped: readonly string[]): SigningKey[] => wrapped.flatMap((text) => JSON.parse(unwrap(PURPOSE, text) ?? "[]"));
+const opened = (wrapped: readonly string[]): Kept[] => wrapped.flatMap((text) => JSON.parse(unwrap(PURPOSE, text) ?? "[]"));
 
 /** Those whose tokens may still be about. */
-const useful = (keys: readonly SigningKey[], at: number) =>
+const useful = (keys: readonly Kept[], at: number) =>
   keys.filter((_, i) => i === keys.length - 1 || at - keys[i + 1]!.made < 2 * KNOWN + HOUR);
 
-const newKey = (made: number): SigningKey => {
+const newKey = (made: number): Kept => {
   const { privateKey } = generateKeyPairSync("ed25519");
   const jwk = privateKey.export({ format: "jwk" }) as JWK;
   return { kid: jwk.x!.slice(0, 16), made, jwk };

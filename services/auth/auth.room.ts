@@ -2,12 +2,13 @@ import type { Context } from "moleculer";
 import type { Collection } from "../../mixins/collection.mixin.ts";
 import type { Meta, User } from "../../mixins/core/context.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
+import { config } from "../../mixins/runtime/config.ts";
 import type { Stored } from "../../mixins/storage/collection-store.ts";
-import { TOKEN_SECONDS } from "../../mixins/trust/tokens.ts";
+import { signed, TOKEN_SECONDS } from "../../mixins/trust/access-token.ts";
 import type { Account, Change } from "./auth.domain.ts";
 import type { GuessLimit } from "./auth.guesses.ts";
 import type { SigningKeys } from "./auth.keys.ts";
-import { accessToken, composed } from "./auth.tokens.ts";
+import { composed } from "./auth.tokens.ts";
 
 /** The room as its handlers see it. */
 export type Auth = Collection & { keys: SigningKeys; guesses: GuessLimit };
@@ -45,7 +46,7 @@ export const changeAccount = (auth: Auth, ctx: AuthCall, user: string, decide: (
 
 /** What somebody gets who has logged in: both tokens, and for how many seconds the one for access counts. */
 export const grant = async (auth: Auth, { id, roles }: Known, session: string, refresh: string) => ({
-  accessToken: await accessToken(auth.keys, { id, roles, session }),
+  accessToken: await signed(await auth.keys.current(), config.issuer, { id, roles, session }, TOKEN_SECONDS),
   refreshToken: composed(id, session, refresh),
   tokenType: "Bearer" as const,
   expiresIn: TOKEN_SECONDS,

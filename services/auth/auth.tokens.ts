@@ -1,23 +1,4 @@
-import { createHash, randomBytes, randomUUIDv7 } from "node:crypto";
-import { SignJWT } from "jose";
-import type { User } from "../../mixins/core/context.ts";
-import { ALGORITHM, AUDIENCE, ISSUER, TOKEN_SECONDS, TOKEN_TYPE } from "../../mixins/trust/tokens.ts";
-import type { SigningKeys } from "./auth.keys.ts";
-
-/** An access token for a user, in seconds that it counts: a JWT as RFC 9068 has them, signed with Ed25519. */
-export const accessToken = async (keys: SigningKeys, { id, roles, session }: User, seconds = TOKEN_SECONDS): Promise<string> => {
-  const { kid, key } = await keys.current();
-  const now = Date.now() / 1_000; // to the millisecond: a login right after all sessions were ended is a new one
-  return new SignJWT({ roles, ...(session && { sid: session }) })
-    .setProtectedHeader({ alg: ALGORITHM, kid, typ: TOKEN_TYPE })
-    .setIssuer(ISSUER)
-    .setAudience(AUDIENCE)
-    .setSubject(id)
-    .setJti(randomUUIDv7())
-    .setIssuedAt(now)
-    .setExpirationTime(now + seconds)
-    .sign(key);
-};
+import { createHash, randomBytes } from "node:crypto";
 
 /** 256 bits of chance: there is nothing to guess, so a digest is all that must be kept of it, and one round of a hash is enough. */
 export const newSecret = (): string => randomBytes(32).toString("base64url");

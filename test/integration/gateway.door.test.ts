@@ -1,3 +1,4 @@
+import "../support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, get, request } from "node:http";
@@ -175,7 +176,7 @@ test("what a room logs for a request names the request, also behind another room
   const ahead = {
     name: "ahead",
     version: 1,
-    actions: { ask: { rest: "GET /", params: {}, handler: (ctx: Context) => ctx.call("behind.look") } },
+    actions: { ask: { rest: "GET /", permission: "anyone", params: {}, handler: (ctx: Context) => ctx.call("behind.look") } },
   };
   const { url, broker } = await serve(t, [behind, ahead]);
   const written = t.mock.method(lines, "write", () => {});
@@ -191,7 +192,7 @@ test("what a room logs for a request names the request, also behind another room
         room: "behind",
         requestId: "mine",
         traceId: "4bf92f3577b34da6a3ce929d0e0e4736",
-        user: "anonymous",
+        user: "tester",
         password: "[hidden]",
       },
       { event: "looked", room: "behind", requestId: "from-elsewhere", traceId: "from-elsewhere", user: "anonymous", password: "[hidden]" },

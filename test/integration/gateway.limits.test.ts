@@ -1,3 +1,4 @@
+import "../support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { after, before, type TestContext, test } from "node:test";
@@ -8,6 +9,7 @@ import { RedisSharedLimit } from "../../mixins/storage/redis.shared-limit.ts";
 import { SharedRateLimit } from "../../services/gateway/limits.shared.ts";
 import type { Limit } from "../../services/gateway/limits.ts";
 import { type Server, startServer } from "../servers/start.ts";
+import { authorization } from "../support/credentials.ts";
 import { ask } from "../support/http.ts";
 import { until } from "../support/other-node.ts";
 import { folder, startSystem } from "../support/system.ts";
@@ -164,7 +166,7 @@ test("what a request says is read though it has to wait for Redis, and one that 
     assert.deepEqual([answer.status, answer.json.name], [201, name], answer.text);
   }
   own.signal("SIGSTOP");
-  const headers = { "Content-Type": "application/json", "Content-Length": 1_000 };
+  const headers = { authorization, "Content-Type": "application/json", "Content-Length": 1_000 };
   const left = request(`${url}/api/v1/customers`, { method: "POST", headers, agent: false });
   left.on("error", () => {});
   left.write('{"id":');

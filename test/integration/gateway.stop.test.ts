@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { Agent, request } from "node:http";
 import { test } from "node:test";
+import { authorization } from "../support/credentials.ts";
 import { ask } from "../support/http.ts";
 import { folder, startSystem } from "../support/system.ts";
 
@@ -11,7 +12,7 @@ const deal = JSON.stringify({ saleParty: "ACME", currency: "GBP", lines: [{ prod
 const openDeals = async (url: string, opened: (id: string) => void): Promise<void> => {
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
   for (let last = false; !last; ) {
-    const req = request(`${url}/api/v1/deals`, { method: "POST", agent, headers: { "Content-Type": "application/json" } });
+    const req = request(`${url}/api/v1/deals`, { method: "POST", agent, headers: { authorization, "Content-Type": "application/json" } });
     req.end(deal);
     const [res] = await once(req, "response");
     const { id } = JSON.parse(Buffer.concat(await res.toArray()).toString("utf8"));

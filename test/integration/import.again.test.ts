@@ -5,6 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { sampleBooks } from "../../services/imports/imports.sample.ts";
+import { fetch } from "../support/credentials.ts";
 import { folder, HOUSE, run, startSystem } from "../support/system.ts";
 
 const COMMAND = "services/imports/import.command.ts";

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { type TestContext, test } from "node:test";
+import { fetch } from "../support/credentials.ts";
 import { folder, HOUSE, run, startSystem } from "../support/system.ts";
 import { deal as aDeal, openDeal, ready } from "../support/trade.ts";
 

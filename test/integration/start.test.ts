@@ -5,6 +5,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
+import { fetch } from "../support/credentials.ts";
 import { folder, HOUSE, run, startSystem } from "../support/system.ts";
 import { hasDeal, openDeal, ready } from "../support/trade.ts";
 

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { type Agent, request } from "node:http";
+import { authorization } from "../support/credentials.ts";
 import type { Door } from "./fleet.ts";
 import type { Attempt, Op, Said } from "./journal.ts";
 
@@ -23,7 +24,7 @@ export const ask = async (op: Op, client: number, { name: node, url, agent }: Do
 
 const exchange = async ({ method, path, body, key, ifMatch }: Op, url: string, agent: Agent, patience: number) => {
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-  const headers: Record<string, string> = {};
+  const headers: Record<string, string> = { authorization };
   if (bytes) Object.assign(headers, { "content-type": "application/json", "content-length": String(bytes.length) });
   if (key !== undefined) headers["idempotency-key"] = key;
   if (ifMatch !== undefined) headers["if-match"] = `"${ifMatch}"`;

@@ -20,7 +20,8 @@ export const latch = () => {
 /** A room that says what reached it, and one action for each way in which things go wrong. */
 export const echo = (held = latch()): ServiceSchema => {
   const kept = new Map<string, { id: string; version: number }>();
-  const told = (ctx: Context<object, Meta>) => ({ params: { ...ctx.params }, meta: { ...ctx.meta }, requestId: ctx.requestID ?? "" });
+  const said = ({ user: _, ...meta }: Meta) => meta; // who asks is another matter
+  const told = (ctx: Context<object, Meta>) => ({ params: { ...ctx.params }, meta: said(ctx.meta), requestId: ctx.requestID ?? "" });
   const answer = { params: "object", meta: "object", requestId: "string" } as const;
   return {
     name: "echo",
@@ -29,6 +30,7 @@ export const echo = (held = latch()): ServiceSchema => {
       find: action({
         rest: "GET /",
         visibility: "published",
+        permission: "anyone",
         params: { limit: whole, open: "boolean|optional", tags: texts, from: "string|optional" },
         returns: answer,
         handler: told,
@@ -36,6 +38,7 @@ export const echo = (held = latch()): ServiceSchema => {
       get: action({
         rest: "GET /:id",
         visibility: "published",
+        permission: "anyone",
         params: { id },
         returns: { id, version: "number" },
         handler(ctx) {
@@ -48,14 +51,16 @@ export const echo = (held = latch()): ServiceSchema => {
         rest: "POST /",
         http: { status: 201, location: "/api/v1/echo/{id}" },
         visibility: "published",
+        permission: "anyone",
         params: { id, lines: { type: "array", items: line, max: 10, optional: true }, any: anything },
         returns: { id, version: "number", meta: "object" },
-        handler: (ctx) => ({ id: ctx.params.id, version: 1, meta: { ...ctx.meta } }),
+        handler: (ctx) => ({ id: ctx.params.id, version: 1, meta: said(ctx.meta) }),
       }),
       change: action({
         rest: "PATCH /:id",
         http: { ifMatch: "required" },
         visibility: "published",
+        permission: "anyone",
         params: { id, name: "string|optional" },
         returns: answer,
         handler: told,
@@ -64,6 +69,7 @@ export const echo = (held = latch()): ServiceSchema => {
         rest: "GET /table",
         http: { csv: true, cacheControl: "private, max-age=60" },
         visibility: "published",
+        permission: "anyone",
         params: {},
         returns: { items: { type: "array", items: "object" } },
         handler: () => ({
@@ -76,6 +82,7 @@ export const echo = (held = latch()): ServiceSchema => {
       long: action({
         rest: "GET /long",
         visibility: "published",
+        permission: "anyone",
         params: {},
         returns: { text: "string" },
         handler: () => ({ text: "banyan ".repeat(1_000) }),
@@ -83,6 +90,7 @@ export const echo = (held = latch()): ServiceSchema => {
       hold: action({
         rest: "POST /hold",
         visibility: "published",
+        permission: "anyone",
         params: {},
         returns: { held: "boolean" },
         async handler() {
@@ -94,6 +102,7 @@ export const echo = (held = latch()): ServiceSchema => {
       break: action({
         rest: "GET /break",
         visibility: "published",
+        permission: "anyone",
         params: { how: { type: "enum", values: ["bug", "refused", "later", "elsewhere", "text"] } },
         returns: {},
         async handler(ctx) {

@@ -1,3 +1,4 @@
+import "./credentials.env.ts";
 import { once } from "node:events";
 import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
 import { type AddressInfo, connect } from "node:net";
@@ -6,6 +7,7 @@ import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { log } from "../../mixins/runtime/logger.ts";
 import settings from "../../moleculer.config.ts";
 import gateway from "../../services/gateway/gateway.service.ts";
+import { authorization } from "./credentials.ts";
 
 export interface Answer {
   status: number;
@@ -23,7 +25,7 @@ export interface Asked {
   body?: unknown;
 }
 
-/** One request on a connection of its own. The answer's bytes are as they came, compressed ones too. */
+/** One request on a connection of its own, by an administrator where no header says otherwise. The answer's bytes are as they came, compressed ones too. */
 export const ask = async (url: string, { method, headers = {}, body }: Asked = {}): Promise<Answer> => {
   const raw = typeof body === "string" || body instanceof Uint8Array;
   const bytes = body === undefined || raw ? (body as string | Uint8Array | undefined) : JSON.stringify(body);
@@ -31,7 +33,7 @@ export const ask = async (url: string, { method, headers = {}, body }: Asked = {
   const length = bytes === undefined || "Transfer-Encoding" in headers ? {} : { "Content-Length": Buffer.byteLength(bytes) };
   const req = request(url, {
     method: method ?? (body === undefined ? "GET" : "POST"),
-    headers: { ...type, ...length, ...headers },
+    headers: { authorization, ...type, ...length, ...headers },
     agent: false,
   });
   req.end(bytes);

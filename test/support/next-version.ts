@@ -37,7 +37,7 @@ const EDITS: readonly Edit[] = [
   [
     "deals.service.ts",
     "    addNote: action({",
-    '    rate: action({\n      rest: "POST /:id/rating",\n      visibility: "published",\n      params: { id, stars: "number|integer|min:1|max:5" },\n      returns: shapes.deal,\n      async handler(this: Deals, ctx) {\n        return shown(await this.act(ctx, ctx.params.id, rate(ctx.params.stars)));\n      },\n    }),\n    addNote: action({',
+    '    rate: action({\n      rest: "POST /:id/rating",\n      visibility: "published", permission: "anyone",\n      params: { id, stars: "number|integer|min:1|max:5" },\n      returns: shapes.deal,\n      async handler(this: Deals, ctx) {\n        return shown(await this.act(ctx, ctx.params.id, rate(ctx.params.stars)));\n      },\n    }),\n    addNote: action({',
   ],
 ];
 

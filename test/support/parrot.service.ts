@@ -14,6 +14,7 @@ export default {
     say: action({
       rest: "GET /:id",
       visibility: "published",
+      permission: "anyone",
       params: { id, wait },
       returns: { id, node: "string" },
       async handler(ctx) {
@@ -26,6 +27,7 @@ export default {
     tell: action({
       rest: "GET /told/:id",
       visibility: "published",
+      permission: "anyone",
       params: { id, wait },
       returns: { id, node: "string", told: "string" },
       async handler(ctx) {
@@ -43,6 +45,7 @@ export default {
     fail: action({
       rest: "GET /failing",
       visibility: "published",
+      permission: "anyone",
       params: { how: { type: "enum", values: ["refused", "conflict", "later", "store", "bug", "text"] }, id: "string|optional" },
       returns: {},
       async handler(ctx) {

@@ -10,6 +10,7 @@ export default {
     place: action({
       rest: "GET /:id/place",
       visibility: "published",
+      permission: "anyone",
       params: { id: dealId },
       returns: { node: "string" },
       handler: (ctx) => ({ node: ctx.broker.nodeID }),

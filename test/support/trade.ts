@@ -1,3 +1,5 @@
+import { fetch } from "./credentials.ts";
+
 /** A deal as a buyer would send it: the least that makes one. */
 export const deal = (id: string) => ({
   id,

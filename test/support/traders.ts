@@ -1,4 +1,5 @@
 import { Agent, request } from "node:http";
+import { authorization } from "./credentials.ts";
 
 export interface Told {
   status: number;
@@ -15,7 +16,7 @@ export const sender = (url: () => string, agent: Agent): Send => {
       const text = body && JSON.stringify(body);
       const type = text === undefined ? {} : { "Content-Type": "application/json", "Content-Length": Buffer.byteLength(text) };
       const failed = (error: Error) => resolve({ status: 0, code: error.message, json: {} });
-      const req = request(`${url()}${path}`, { method, agent, headers: { ...type, ...headers } }, async (res) => {
+      const req = request(`${url()}${path}`, { method, agent, headers: { authorization, ...type, ...headers } }, async (res) => {
         try {
           const json = JSON.parse(Buffer.concat(await res.toArray()).toString() || "{}");
           resolve({ status: res.statusCode!, code: json.code, json });

@@ -1,0 +1,42 @@
+import { createPrivateKey, hkdfSync, randomUUIDv7 } from "node:crypto";
+import { importJWK, type JWK, SignJWT } from "jose";
+import type { User } from "../core/context.ts";
+
+/** How an access token is made: a JWT as RFC 9068 has them, signed with Ed25519. */
+export const ALGORITHM = "EdDSA";
+export const TOKEN_TYPE = "at+jwt";
+/** Seconds that one of a login counts, unless its session ends sooner. */
+export const TOKEN_SECONDS = 300;
+
+export type PublicKey = JWK & { kid: string };
+
+/** A key that signs, under the name by which its public part is known. */
+export interface SigningKey {
+  readonly kid: string;
+  readonly jwk: JWK;
+}
+
+/** A token for a user, in seconds that it counts; who makes it is whom it is for. */
+export const signed = async ({ kid, jwk }: SigningKey, issuer: string, { id, roles, session }: User, seconds: number): Promise<string> => {
+  const now = Date.now() / 1_000; // to the millisecond: a login right after all sessions were ended is a new one
+  return new SignJWT({ roles, ...(session && { sid: session }) })
+    .setProtectedHeader({ alg: ALGORITHM, kid, typ: TOKEN_TYPE })
+    .setIssuer(issuer)
+    .setAudience(issuer)
+    .setSubject(id)
+    .setJti(randomUUIDv7())
+    .setIssuedAt(now)
+    .setExpirationTime(now + seconds)
+    .sign(await importJWK(jwk, ALGORITHM));
+};
+
+export const publicPart = ({ kid, jwk: { kty, crv, x } }: SigningKey): PublicKey => ({ kty, crv, x, kid, alg: ALGORITHM, use: "sig" });
+
+const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex"); // what stands before the 32 bytes of an Ed25519 key (RFC 8410)
+
+/** The key of the operator's tokens follows from the master key: whoever can read that one needs no room to be up, and no password. */
+export const operatorKeyOf = (masterKey: Buffer): SigningKey => {
+  const seed = Buffer.from(hkdfSync("sha256", masterKey, "", "operator's key", 32));
+  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
+  return { kid: "operator", jwk: key.export({ format: "jwk" }) as JWK };
+};
