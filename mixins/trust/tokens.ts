@@ -88,7 +88,10 @@ export class Tokens {
   }
 
   async #look(kid: string) {
-    this.#keys = await imported([...(await this.#load(kid)), ...this.#own]);
+    const keys = await this.#load(kid).catch((error: Error) => {
+      throw Object.assign(new Unavailable("ROOM_UNAVAILABLE", "Whose token this is cannot be found out at the moment"), { cause: error });
+    });
+    this.#keys = await imported([...keys, ...this.#own]);
     this.#looked = performance.now(); // only a look that was answered counts
   }
 }

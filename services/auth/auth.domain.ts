@@ -52,6 +52,8 @@ export interface Account {
   readonly _sessions?: readonly Session[];
   /** Sessions ended before their time, as long as a token of theirs may count. */
   readonly _ended?: readonly { readonly id: string; readonly at: number }[];
+  /** What the latest tokens say that he is. */
+  readonly _roles?: readonly string[];
   /** Tokens made before this are nobody's any more. */
   readonly _voidBefore?: number;
 }
@@ -106,6 +108,17 @@ export const ended = (account: Account, ids: readonly string[], at: number, kept
 
 /** Ends all of them, and makes void what tokens were given out. */
 export const endedAll = (at: number): Change => ({ _sessions: null, _ended: null, _voidBefore: at, endedAt: at });
+
+/**
+ * What becomes of his logins when a user is not what he was: whoever is disabled or gone has none, and who has other roles gets other tokens
+ * with his next refresh; those that he has say what was.
+ */
+export const followed = (account: Account, user: { active: boolean; roles: readonly string[] }, at: number): Change => {
+  if (!user.active) return account._sessions?.length ? endedAll(at) : {};
+  const { _roles } = account;
+  const same = _roles === undefined || (_roles.length === user.roles.length && _roles.every((role) => user.roles.includes(role)));
+  return same ? {} : { _voidBefore: at, endedAt: at, _roles: user.roles };
+};
 
 /** What a new password makes of an account: whoever was logged in is no more, and no link is left that could set another one. */
 export const withPassword = (hash: string, at: number): Change => ({

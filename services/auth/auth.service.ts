@@ -2,7 +2,9 @@ import type { ServiceSchema } from "moleculer";
 import { documents } from "../../mixins/collection.mixin.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
+import { subscriber } from "../../mixins/subscriber.mixin.ts";
 import type { Revoked } from "../../mixins/trust/revocations.ts";
+import { follow, subscriptions } from "./auth.changes.ts";
 import type { Account } from "./auth.domain.ts";
 import { accountFields } from "./auth.events.ts";
 import { GuessLimit } from "./auth.guesses.ts";
@@ -30,6 +32,7 @@ export default {
       sorts: ["endedAt"],
       filters: ["password"],
     }),
+    subscriber(subscriptions),
   ],
   actions: {
     login,
@@ -45,6 +48,7 @@ export default {
     invite,
     redeem,
     firstLink,
+    follow,
     keys: action({
       description: "The public keys of those that sign access tokens, as a JSON Web Key Set has them",
       visibility: "public",

@@ -41,7 +41,7 @@ export const login = action({
     await changeAccount(this, ctx, user.id, (now) => {
       if (now._hash !== account!._hash) throw wrong(); // it was changed meanwhile
       const opened = { id: session, began: at, seen: at, refresh: digestOf(secret), spent: [], ...(agent && { agent }) };
-      return { ...taken(now, code, at), ...began(now, opened, at, KEPT), ...(rehashed && { _hash: rehashed }) };
+      return { ...taken(now, code, at), ...began(now, opened, at, KEPT), _roles: user.roles, ...(rehashed && { _hash: rehashed }) };
     });
     this.guesses.right(address);
     return grant(this, user, session, secret);
@@ -63,7 +63,9 @@ export const refresh = action({
     const user = await activeUser(ctx, id);
     const [secret, at] = [newSecret(), Date.now()];
     const after = await changeAccount(this, ctx, id, (account) =>
-      user ? refreshed(account, session, digest, digestOf(secret), at, KEPT) : ended(account, [session], at, KEPT),
+      user
+        ? { ...refreshed(account, session, digest, digestOf(secret), at, KEPT), _roles: user.roles }
+        : ended(account, [session], at, KEPT),
     );
     if (!user || !sessionsOf(after, at).some((one) => one.id === session)) {
       throw new Rejected("SESSION_ENDED", "This refresh token had been used before, so its session has ended: log in again", 401);

@@ -31,9 +31,10 @@ export const ask = async (url: string, { method, headers = {}, body }: Asked = {
   const bytes = body === undefined || raw ? (body as string | Uint8Array | undefined) : JSON.stringify(body);
   const type = body === undefined || raw ? {} : { "Content-Type": "application/json" };
   const length = bytes === undefined || "Transfer-Encoding" in headers ? {} : { "Content-Length": Buffer.byteLength(bytes) };
+  const said = { authorization, ...type, ...length, ...headers };
   const req = request(url, {
     method: method ?? (body === undefined ? "GET" : "POST"),
-    headers: { authorization, ...type, ...length, ...headers },
+    headers: Object.fromEntries(Object.entries(said).filter(([, value]) => value !== undefined)),
     agent: false,
   });
   req.end(bytes);

@@ -50,6 +50,8 @@ export interface System {
   /** What it said when it began to serve. */
   serving: Record<string, unknown>;
   process: ChildProcess;
+  /** All that it has told people so far. */
+  told(): string;
   /** Ends it as an operator would, or as a crash does, and answers its exit code. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -73,5 +75,5 @@ export const startSystem = async (t: TestContext, env: Env, rooms: readonly stri
     });
     closed.then(([code]) => failed(new Error(`It ended with ${code} before it served: ${errors}`)));
   });
-  return { url: String(serving.url), serving, process: child, stop };
+  return { url: String(serving.url), serving, process: child, told: () => errors, stop };
 };
