@@ -3,6 +3,8 @@ import { documents } from "../../mixins/collection.mixin.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
+import { operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
+import { masterKey } from "../../mixins/trust/master-key.ts";
 import type { Revoked } from "../../mixins/trust/revocations.ts";
 import { follow, subscriptions } from "./auth.changes.ts";
 import type { Account } from "./auth.domain.ts";
@@ -56,7 +58,8 @@ export default {
       params: { kid: { type: "string", max: 64, optional: true } },
       returns: { keys: { type: "array", items: { type: "object", props: key } } },
       async handler(this: Auth, ctx) {
-        return { keys: (await this.keys.shown(ctx.params.kid)) as never };
+        const operators = publicPart(operatorKeyOf(masterKey()));
+        return { keys: [...(await this.keys.shown(ctx.params.kid)), operators] as never };
       },
     }),
     rotateKeys: action({

@@ -36,17 +36,29 @@ const read = (env: Record<string, string> = {}, file = "docker-compose.yml") =>
 
 /** As Docker would have it, with everything that anchors and variables stand for. */
 const composed = (env: Record<string, string> = {}): Composition => {
-  const { status, stdout, stderr } = read(env);
+  const { status, stdout, stderr } = read({ ...GIVEN, ...env });
   assert.equal(status, 0, stderr);
   return JSON.parse(stdout);
 };
 
+const GIVEN = { MASTER_KEY: "what wraps all keys" };
 const SERVERS = ["mongo", "nats", "redis"];
 const nodesOf = ({ services }: Composition) => Object.entries(services).filter(([name]) => !SERVERS.includes(name));
 
 test("the compose file is one", options, () => {
   const { services } = composed();
   assert.deepEqual(Object.keys(services).sort(), [...rooms, ...SERVERS].sort());
+});
+
+test("without the key that wraps all others nothing is started, and it is said how to make one; one room has it", options, () => {
+  const { status, stderr } = read();
+  assert.notEqual(status, 0);
+  assert.match(stderr, /MASTER_KEY .*openssl rand/);
+  const knowing = nodesOf(composed()).filter(([, { environment }]) => "MASTER_KEY" in environment!);
+  assert.deepEqual(
+    knowing.map(([name]) => name),
+    ["auth"],
+  );
 });
 
 test("what is no compose file is found", options, (t) => {
@@ -62,7 +74,7 @@ test("what is no compose file is found", options, (t) => {
     assert.ok(text.includes(part), part);
     const file = join(folder(t), "docker-compose.yml");
     writeFileSync(file, text.replace(part, spoilt));
-    const { status, stderr } = read({}, file);
+    const { status, stderr } = read(GIVEN, file);
     assert.notEqual(status, 0, spoilt);
     assert.match(stderr, reason);
   }

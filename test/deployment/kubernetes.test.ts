@@ -31,7 +31,7 @@ interface Pod {
 interface Container {
   image: string;
   ports: { name: string; containerPort: number }[];
-  env: { name: string; valueFrom: { fieldRef: { fieldPath: string } } }[];
+  env: { name: string; valueFrom: { fieldRef?: { fieldPath: string } } }[];
   envFrom: { configMapRef?: { name: string }; secretRef?: { name: string } }[];
   lifecycle?: { preStop: { sleep: { seconds: number } } };
   [key: string]: unknown;
@@ -99,7 +99,7 @@ test("each room has a deployment, which runs it by its label", built, () => {
   for (const { name, room, labels, matched, node } of found) {
     assert.equal(name, `banyan-${room}`);
     assert.deepEqual(matched, labels, "it counts the pods of this room and no others");
-    const byField = Object.fromEntries(node.env.map(({ name: variable, valueFrom }) => [variable, valueFrom.fieldRef.fieldPath]));
+    const byField = Object.fromEntries(node.env.map(({ name: variable, valueFrom }) => [variable, valueFrom.fieldRef?.fieldPath]));
     assert.equal(byField.ROOMS, "metadata.labels['app.kubernetes.io/component']");
     assert.equal(node.image, `banyan:${version}`);
     assert.ok(isPinned(node.image));
@@ -119,7 +119,12 @@ test("every variable is a setting, and what is secret is in a secret that is not
     );
     assert.deepEqual(node.envFrom, [{ configMapRef: { name: map!.metadata.name } }, { secretRef: { name: "banyan-servers" } }]);
   }
-  for (const name of ["TRANSPORTER", "MONGO_URL", "REDIS_URL"]) {
+  const knowing = deployments(manifests).filter(({ node }) => node.env.some(({ name }) => name === "MASTER_KEY"));
+  assert.deepEqual(
+    knowing.map(({ room }) => room),
+    ["auth"],
+  );
+  for (const name of ["TRANSPORTER", "MONGO_URL", "REDIS_URL", "MASTER_KEY"]) {
     assert.ok(!(name in map!.data));
     assert.match(readText("docs/scaling.md"), new RegExp(`--from-literal=${name}=`));
   }
