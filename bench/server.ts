@@ -5,6 +5,7 @@ import { get } from "node:http";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
+import { authorization, keys } from "./credentials.ts";
 
 const PATIENCE = 60_000;
 const canPin = process.platform === "linux" && spawnSync("taskset", ["-c", "0,1", "true"]).status === 0;
@@ -46,7 +47,7 @@ export class Server {
     const log = openSync(join(dir, "..", "server.log"), "a");
     const start = performance.now();
     const [command, all] = pinned(0, process.execPath, args);
-    const settings = { PORT: String(port), HOST: "127.0.0.1", DATA_DIR: dir, LOG_LEVEL: "info", RATE_LIMIT: "10000000", ...env };
+    const settings = { PORT: String(port), HOST: "127.0.0.1", DATA_DIR: dir, LOG_LEVEL: "info", RATE_LIMIT: "10000000", ...keys, ...env };
     const server = new Server(
       port,
       spawn(command, all, { cwd, env: { PATH: process.env.PATH, NODE_ENV: "production", ...settings }, stdio: ["ignore", log, log] }),
@@ -85,13 +86,13 @@ export class Server {
 
   /** Whether a GET of this path is answered well. */
   async answers(path: string): Promise<boolean> {
-    const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, { headers: { authorization } });
     await response.body?.cancel();
     return response.ok;
   }
 
   async fetchJson<T>(path: string): Promise<T> {
-    const response = await fetch(`http://127.0.0.1:${this.port}${path}`);
+    const response = await fetch(`http://127.0.0.1:${this.port}${path}`, { headers: { authorization } });
     if (!response.ok) throw new Error(`GET ${path}: ${response.status} ${await response.text()}`);
     return response.json() as T;
   }

@@ -1,3 +1,4 @@
+import { authorization } from "../credentials.ts";
 import { type DealRequest, dealRequest, SEEDED, seedId } from "../deals.ts";
 import type { Ask, Work } from "./plan.ts";
 
@@ -22,7 +23,7 @@ const VARIETY = 2_000; // bodies to choose from
 
 const bytes = (method: string, path: string, body = "") =>
   Buffer.from(
-    `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: application/json\r\n${
+    `${method} ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: ${authorization}\r\nAccept: application/json\r\n${
       body && `Content-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n`
     }\r\n${body}`,
   );

@@ -5,6 +5,7 @@ import { allRooms, startNode } from "../../mixins/runtime/node.ts";
 import type { EventStore, Logged } from "../../mixins/storage/event-store.ts";
 import { openEventStore, openSagaStore } from "../../mixins/storage/open.ts";
 import type { Outbox } from "../../mixins/storage/outbox.ts";
+import { actingAs, OPERATOR } from "../../mixins/trust/operator.ts";
 import type { View } from "../../mixins/view.ts";
 import type { Figures, Inspected } from "./record.ts";
 
@@ -16,7 +17,8 @@ const PATIENCE = 60_000;
 const REBUILDING = 20_000;
 const BYS = ["month", "country", "customer", "product"] as const;
 
-const { broker, stop } = await startNode({ rooms: allRooms().filter((room) => room !== "gateway") });
+const node = await startNode({ rooms: allRooms().filter((room) => room !== "gateway") });
+const [broker, stop] = [actingAs(OPERATOR, node.broker), node.stop];
 const stores = { deals: openEventStore("deals"), inventory: openEventStore("inventory") };
 const sagas = openSagaStore("deals");
 
