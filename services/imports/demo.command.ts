@@ -18,11 +18,12 @@ const api = `http://${config.host}:${config.port || 3000}/api/v1`;
 console.log(`
 It is in ${config.dataDir}. Start the system (npm start), then look:
 
-  curl '${api}/deals?limit=3'
-  curl '${api}/deals/540045'
-  curl '${api}/deals/540045/history'
-  curl '${api}/customers/unknown'
-  curl '${api}/inventory?limit=3'
-  curl '${api}/analytics/revenue?by=month'
-  curl '${api}/analytics/revenue?by=product&top=5'
-  curl -H 'Accept: text/csv' '${api}/analytics/revenue?by=country'`);
+  token="Authorization: Bearer $(npm run --silent token)"
+  curl -H "$token" '${api}/deals?limit=3'
+  curl -H "$token" '${api}/deals/540045'
+  curl -H "$token" '${api}/deals/540045/history'
+  curl -H "$token" '${api}/customers/unknown'
+  curl -H "$token" '${api}/inventory?limit=3'
+  curl -H "$token" '${api}/analytics/revenue?by=month'
+  curl -H "$token" '${api}/analytics/revenue?by=product&top=5'
+  curl -H "$token" -H 'Accept: text/csv' '${api}/analytics/revenue?by=country'`);

@@ -47,9 +47,26 @@ const example = (schema) => {
   }
 };
 
+/** Of who has logged in on this page; it is kept nowhere else, and counts for some minutes. */
+let token;
+const form = document.querySelector("form");
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const status = form.querySelector("[role=status]");
+  const { email, password, code } = Object.fromEntries(new FormData(form));
+  const answer = await fetch("/api/v1/auth/login", {
+    method: "POST",
+    headers: { "Content-Type": "application/json" },
+    body: JSON.stringify({ email, password, ...(code && { code }) }),
+  });
+  const { accessToken, expiresIn, detail } = await answer.json();
+  token = accessToken;
+  status.textContent = answer.ok ? `You are in, for ${expiresIn / 60} minutes.` : detail;
+});
+
 const send = async (method, path, inputs, body, shown) => {
   let url = path;
-  const headers = {};
+  const headers = token ? { Authorization: `Bearer ${token}` } : {};
   const query = new URLSearchParams();
   for (const { parameter, input } of inputs) {
     if (input.value === "") continue;
@@ -77,7 +94,7 @@ const send = async (method, path, inputs, body, shown) => {
   }
 };
 
-const operation = (api, path, method, { summary, parameters = [], requestBody, responses }) => {
+const operation = (api, path, method, { summary, parameters = [], requestBody, responses, "x-permission": permission }) => {
   const inputs = parameters.map((part) => {
     const parameter = resolve(api, part);
     return { parameter, input: element("input", { placeholder: parameter.required ? "required" : "", title: inWords(parameter.schema) }) };
@@ -91,6 +108,9 @@ const operation = (api, path, method, { summary, parameters = [], requestBody, r
     "details",
     {},
     element("summary", {}, element("span", { className: "method" }, method.toUpperCase()), element("code", {}, path), ` ${summary}`),
+    ...(permission
+      ? [element("p", { className: "faint" }, `Takes ${permission === "somebody" ? "a login" : `the permission ${permission}`}`)]
+      : []),
     element(
       "div",
       {},
