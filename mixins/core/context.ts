@@ -2,8 +2,10 @@
 export interface User {
   readonly id: string;
   readonly roles: readonly string[];
-  /** Under which login; what a machine does has none. */
+  /** Under which login, or by which API key; an operator of the host has none. */
   readonly session?: string;
+  /** Set where an API key asks in his name. */
+  readonly machine?: true;
 }
 
 /** What travels with every call: who asks, on whose behalf, and the key under which repeating it changes nothing. */

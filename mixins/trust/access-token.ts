@@ -8,6 +8,9 @@ export const TOKEN_TYPE = "at+jwt";
 /** Seconds that one of a login counts, unless its session ends sooner. */
 export const TOKEN_SECONDS = 300;
 
+/** What an API key begins with, so that it is known for one, by us and by whoever looks for secrets that got away. */
+export const API_KEY = "banyan_";
+
 export type PublicKey = JWK & { kid: string };
 
 /** A key that signs, under the name by which its public part is known. */

@@ -21,13 +21,14 @@ const read = (part: string) => JSON.parse(Buffer.from(part, "base64url").toStrin
 /** What reads tokens, with a count of how often it asked for keys. */
 const reader = (keys: SigningKey[] = [ours]) => {
   let [asked, ended] = [0, new Set<string>()];
-  const tokens = new Tokens(
-    async () => {
+  const sources = {
+    async keys() {
       asked++;
       return keys.map(publicPart);
     },
-    ({ session }) => ended.has(session ?? ""),
-  );
+    apiKey: () => Promise.reject(new Error("there are none")),
+  };
+  const tokens = new Tokens(sources, ({ session }) => ended.has(session ?? ""));
   return { tokens, verify: async (token: string) => tokens.verify(token), asked: () => asked, end: (id: string) => ended.add(id), keys };
 };
 
@@ -121,11 +122,7 @@ test("a key that is new is asked for; names that nobody has are asked for once a
 
 test("a system whose keys cannot be asked for says that it is so, not that the token is wrong; its own keys need nobody", async () => {
   const away = Object.assign(new Error("no such service"), { code: 404, type: "SERVICE_NOT_FOUND" });
-  const tokens = new Tokens(
-    () => Promise.reject(away),
-    () => false,
-    [publicPart(strange)],
-  );
+  const tokens = new Tokens({ keys: () => Promise.reject(away), apiKey: () => Promise.reject(away) }, () => false, [publicPart(strange)]);
   assert.deepEqual(await tokens.verify(await signed(strange, ISSUER, ann, 60)), ann);
   await assert.rejects(async () => tokens.verify(await signed(ours, ISSUER, ann, 60)), { type: "ROOM_UNAVAILABLE", code: 503 });
 });

@@ -3,10 +3,10 @@ import { LRUCache } from "lru-cache";
 import type { User } from "../core/context.ts";
 import { Rejected, Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
-import { ALGORITHM, type PublicKey, TOKEN_TYPE } from "./access-token.ts";
+import { ALGORITHM, API_KEY, type PublicKey, TOKEN_TYPE } from "./access-token.ts";
 
 const TOLERANCE = 5; // seconds that hosts' clocks may differ
-const LONGEST = 4_096; // characters
+const [LONGEST, LONGEST_KEY] = [4_096, 256]; // characters
 const MOST_KEPT = 20_000;
 const PAUSE = 1_000; // milliseconds between two looks for a key that is not known
 
@@ -18,6 +18,14 @@ interface Verified {
   readonly until: number;
 }
 
+/** Where tokens come from that are not verified here. */
+export interface Sources {
+  /** The public keys, looked for because of this one. */
+  keys(kid: string): Promise<readonly PublicKey[]>;
+  /** Whose an API key is, and until when that counts, in milliseconds since the epoch. */
+  apiKey(key: string): Promise<{ user: User; until: number }>;
+}
+
 /** Whether what a token says was taken back since. */
 export type Ended = (user: User, made: number) => boolean;
 
@@ -25,7 +33,7 @@ export type Ended = (user: User, made: number) => boolean;
  * Reads access tokens. The algorithm is ours and no header's choice; keys come from `load` alone, never from what a token names (`jku`, `jwk`, `x5u`).
  */
 export class Tokens {
-  readonly #load: (kid: string) => Promise<readonly PublicKey[]>;
+  readonly #sources: Sources;
   readonly #ended: Ended;
   readonly #verified = new LRUCache<string, Verified>({ max: MOST_KEPT });
   readonly #own: readonly PublicKey[];
@@ -34,8 +42,8 @@ export class Tokens {
   #looking: Promise<void> | undefined;
 
   /** `own` keys are known without being asked for. */
-  constructor(load: (kid: string) => Promise<readonly PublicKey[]>, ended: Ended, own: readonly PublicKey[] = []) {
-    this.#load = load;
+  constructor(sources: Sources, ended: Ended, own: readonly PublicKey[] = []) {
+    this.#sources = sources;
     this.#ended = ended;
     this.#own = own;
   }
@@ -43,7 +51,23 @@ export class Tokens {
   /** Whose the token is; at once where it was verified before. Throws `TOKEN_INVALID`, `TOKEN_EXPIRED`, `SESSION_ENDED` (401). */
   verify(token: string): User | Promise<User> {
     const kept = this.#verified.get(token);
+    if (token.startsWith(API_KEY)) return kept && this.#counts(kept) ? kept.user : this.#readKey(token);
     return kept ? this.#still(token, kept) : this.#read(token);
+  }
+
+  #counts({ user, made, until }: Verified): boolean {
+    return Date.now() < until && !this.#ended(user, made);
+  }
+
+  /** A key outlives what is known of it: it is asked for again. */
+  async #readKey(key: string): Promise<User> {
+    if (key.length > LONGEST_KEY) throw new Rejected("API_KEY_INVALID", "This is no API key of ours", 401);
+    const made = Date.now();
+    const { user, until } = await this.#sources.apiKey(key).catch((error: Error & { type?: string }) => {
+      throw error.type === "API_KEY_INVALID" || error instanceof Unavailable ? error : unknowable(error);
+    });
+    this.#verified.set(key, { user: Object.freeze(user), made, until });
+    return user;
   }
 
   #still(token: string, { user, made, until }: Verified): User {
@@ -88,8 +112,8 @@ export class Tokens {
   }
 
   async #look(kid: string) {
-    const keys = await this.#load(kid).catch((error: Error) => {
-      throw Object.assign(new Unavailable("ROOM_UNAVAILABLE", "Whose token this is cannot be found out at the moment"), { cause: error });
+    const keys = await this.#sources.keys(kid).catch((error: Error) => {
+      throw unknowable(error);
     });
     this.#keys = await imported([...keys, ...this.#own]);
     this.#looked = performance.now(); // only a look that was answered counts
@@ -104,5 +128,7 @@ const userOf = ({ sub, sid, roles }: JWTPayload): User => {
   return Object.freeze({ id: sub!, roles: Object.freeze(names) as string[], ...(typeof sid === "string" && { session: sid }) });
 };
 
+const unknowable = (cause: Error) =>
+  Object.assign(new Unavailable("ROOM_UNAVAILABLE", "Whose token this is cannot be found out at the moment"), { cause });
 const invalid = () => new Rejected("TOKEN_INVALID", "The access token is none of ours, or was changed; log in again", 401);
 const expired = () => new Rejected("TOKEN_EXPIRED", "The access token has expired; ask for another one with the refresh token", 401);

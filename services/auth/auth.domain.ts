@@ -11,6 +11,7 @@ const MOST_SESSIONS = 20;
 const MOST_SPENT = 32;
 const MOST_ENDED = 50;
 const SPARE = 10_000;
+const MOST_KEYS = 50;
 
 /** One login on one device. Of its refresh tokens only digests are kept. */
 export interface Session {
@@ -40,6 +41,19 @@ export interface SecondFactor {
   readonly since?: number;
 }
 
+/** What lets a machine work in a user's name. */
+export interface ApiKey {
+  readonly id: string;
+  readonly name: string;
+  readonly roles: readonly string[];
+  readonly digest: string;
+  /** Of the secret before this one, as long as it counts. */
+  readonly before?: { readonly digest: string; readonly until: number };
+  readonly made: number;
+  readonly until: number;
+  readonly seen?: number;
+}
+
 /** What is kept of a user's logins. The fields with `_` never leave the room. */
 export interface Account {
   readonly user: string;
@@ -50,6 +64,7 @@ export interface Account {
   readonly _link?: Link;
   readonly _second?: SecondFactor;
   readonly _sessions?: readonly Session[];
+  readonly _keys?: readonly ApiKey[];
   /** Sessions ended before their time, as long as a token of theirs may count. */
   readonly _ended?: readonly { readonly id: string; readonly at: number }[];
   /** What the latest tokens say that he is. */
@@ -135,3 +150,25 @@ export const takeLink = ({ _link }: Account, digest: string, at: number): void =
 
 export const linkInvalid = () =>
   new Rejected("LINK_INVALID", "This link was used, replaced by a newer one, or is older than a day; ask for another one", 410);
+
+export const keysOf = ({ _keys = [] }: Account, at: number): readonly ApiKey[] => _keys.filter(({ until }) => at < until);
+
+/** The key with this secret; undefined where there is none, or it counts no more. */
+export const keyFits = (account: Account, id: string, digest: string, at: number): ApiKey | undefined => {
+  const key = keysOf(account, at).find((one) => one.id === id);
+  const fits = key && (key.digest === digest || (key.before?.digest === digest && at < key.before.until));
+  return fits ? key : undefined;
+};
+
+/** With a key, new or in the place of what it was. Throws `API_KEYS_TOO_MANY`. */
+export const withKey = (account: Account, key: ApiKey, at: number): Change => {
+  const others = keysOf(account, at).filter(({ id }) => id !== key.id);
+  if (others.length >= MOST_KEYS) throw new Rejected("API_KEYS_TOO_MANY", `A user has ${MOST_KEYS} keys at most; take one back first`, 409);
+  return { _keys: [...others, key] };
+};
+
+/** Without a key: what doors know of it ends as a session does. */
+export const withoutKey = (account: Account, id: string, at: number, kept: number): Change => ({
+  ...ended(account, [id], at, kept),
+  _keys: keysOf(account, at).filter((key) => key.id !== id),
+});

@@ -65,8 +65,10 @@ export const activeUser = async (ctx: AuthCall, id: string): Promise<Known | und
   }
 };
 
-/** Who asks; the action's permission has seen to it that somebody does. */
+/** Who asks; the action's permission has seen to it that somebody does. A machine may not change how its user logs in. */
 export const asker = (ctx: AuthCall): User => {
-  if (!ctx.meta.user) throw new Rejected("LOGIN_REQUIRED", "This takes a login", 401);
-  return ctx.meta.user;
+  const { user } = ctx.meta;
+  if (!user) throw new Rejected("LOGIN_REQUIRED", "This takes a login", 401);
+  if (user.machine) throw new Rejected("NOT_ALLOWED", "This is for people: an API key does not log in", 403);
+  return user;
 };

@@ -6,6 +6,7 @@ import { subscriber } from "../../mixins/subscriber.mixin.ts";
 import { operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
 import { masterKey } from "../../mixins/trust/master-key.ts";
 import type { Revoked } from "../../mixins/trust/revocations.ts";
+import { createKey, listKeys, readKey, removeKey, rotateKey } from "./auth.api-keys.ts";
 import { follow, subscriptions } from "./auth.changes.ts";
 import type { Account } from "./auth.domain.ts";
 import { accountFields } from "./auth.events.ts";
@@ -51,6 +52,11 @@ export default {
     redeem,
     firstLink,
     follow,
+    createKey,
+    listKeys,
+    rotateKey,
+    removeKey,
+    readKey,
     keys: action({
       description: "The public keys of those that sign access tokens, as a JSON Web Key Set has them",
       visibility: "public",
@@ -64,7 +70,7 @@ export default {
     }),
     rotateKeys: action({
       description: "Makes a new signing key, which signs from five minutes on; what the old one has signed goes on counting",
-      rest: "POST /keys/rotate",
+      rest: "POST /signing-keys/rotate",
       visibility: "published",
       permission: "auth.manage",
       params: {},

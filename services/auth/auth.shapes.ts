@@ -10,9 +10,16 @@ export const secret = { type: "string", min: 1, max: 256 } as const;
 export const agent = { type: "string", min: 1, max: 200 } as const;
 export const sessionId = { type: "string", pattern: "^[A-Za-z0-9-]{1,64}$" } as const;
 
+export const roleName = { type: "string", pattern: "^[a-z][a-z0-9-]{0,31}$" } as const;
+export const days = { type: "number", integer: true, min: 1, max: 366, default: 90, convert: true } as const;
+
 const number = { type: "number", integer: true } as const;
 
 export const granted = { accessToken: "string", refreshToken: "string", tokenType: "string", expiresIn: number, user: "string" } as const;
+export const apiKey = {
+  ...{ id: "string", name: "string", roles: { type: "array", items: "string" }, made: "string", until: "string" },
+  seen: { type: "string", optional: true },
+} as const;
 export const count = { ended: number } as const;
 export const session = {
   ...{ id: "string", began: "string", seen: "string", current: "boolean" },

@@ -9,7 +9,7 @@ import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
 import { operatorKeyOf, type PublicKey, publicPart } from "../../mixins/trust/access-token.ts";
 import { hasMasterKey, masterKey } from "../../mixins/trust/master-key.ts";
 import { Revocations } from "../../mixins/trust/revocations.ts";
-import { Tokens } from "../../mixins/trust/tokens.ts";
+import { type Sources, Tokens } from "../../mixins/trust/tokens.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { SharedRateLimit } from "./limits.shared.ts";
@@ -54,8 +54,11 @@ export class Door {
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
     this.#revocations = new Revocations((since) => broker.call("v1.auth.revoked", { since }), broker.logger);
-    const keysOf = async (kid: string) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys;
-    this.tokens = new Tokens(keysOf, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
+    const sources: Sources = {
+      keys: async (kid) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys,
+      apiKey: (key) => broker.call("v1.auth.readKey", { key }),
+    };
+    this.tokens = new Tokens(sources, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
     this.#sweep = setInterval(() => this.#expire(performance.now() - PATIENCE), 1_000).unref();

@@ -202,10 +202,46 @@ test("signing keys change while everybody works, and no token is refused for it"
     }
   };
   const working = work();
-  const kids = await Promise.all(Array.from({ length: 3 }, async () => (await post("auth/keys/rotate", {}, admin)).json.kids as string[]));
+  const kids = await Promise.all(
+    Array.from({ length: 3 }, async () => (await post("auth/signing-keys/rotate", {}, admin)).json.kids as string[]),
+  );
   going = false;
   await working;
   assert.ok(Math.max(...kids.map((names) => names.length)) >= 4);
+});
+
+test("a machine works by a key of its user's, with the roles that both have, until it is taken back or rotated", async (t) => {
+  const { login, post, get, url, admin } = await withUser(t, ["reader", "trader"]);
+  const { json } = await login("ann@acme.example");
+  const token = json.accessToken;
+  assert.deepEqual(codeOf(await post("auth/keys", { name: "robot", roles: ["admin"] }, token)), [403, "NOT_ALLOWED"]);
+  const { json: made, status } = await post("auth/keys", { name: "robot", roles: ["trader"], days: 1 }, token);
+  assert.equal(status, 201);
+  const key = made.key as string;
+  assert.match(key, /^banyan_ann\./);
+  assert.equal((await post("customers", { name: "Acme" }, key)).status, 201);
+  assert.deepEqual(codeOf(await get("auth/keys", key)), [403, "NOT_ALLOWED"], "it makes no keys, and reads none");
+  const { json: listed } = await get("auth/keys", token);
+  const [one] = listed.items as Record<string, string>[];
+  assert.ok(one!.seen && !JSON.stringify(listed).includes(key.split(".")[2]!), "its use is seen, its secret is not");
+  const { json: rotated } = await post(`auth/keys/${made.id}/rotate`, {}, token);
+  for (const either of [key, rotated.key as string]) assert.equal((await get("customers", either)).status, 200);
+  await ask(`${url}/api/v1/users/ann`, {
+    method: "PATCH",
+    body: { roles: ["reader"] },
+    headers: { authorization: `Bearer ${admin}`, "If-Match": "*" },
+  });
+  await until(async () => (await get("customers", rotated.key as string)).json.code === "NOT_ALLOWED");
+  const { json: next } = await post("auth/refresh", { refreshToken: json.refreshToken });
+  assert.equal(
+    (await ask(`${url}/api/v1/auth/keys/${made.id}`, { method: "DELETE", headers: { authorization: `Bearer ${next.accessToken}` } }))
+      .status,
+    200,
+  );
+  await until(async () => (await get("customers", rotated.key as string)).json.code === "API_KEY_INVALID");
+  for (const none of ["banyan_", `banyan_ann.${made.id}.${"a".repeat(43)}`, "banyan_nobody.x.y", `banyan_${"a".repeat(500)}`]) {
+    assert.equal((await get("customers", none)).status, 401, none);
+  }
 });
 
 test("an operator of the host has a token without a password, of the time and roles that he names, and no other", async (t) => {
