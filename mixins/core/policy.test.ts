@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ANYONE, ROLES, refusalOf, SOMEBODY } from "./policy.ts";
+import { ANYONE, hiddenFrom, ROLES, refusalOf, SOMEBODY, without } from "./policy.ts";
 
 const ann = (...roles: string[]) => ({ id: "ann", roles });
 const said = (...asked: Parameters<typeof refusalOf>) => refusalOf(...asked)?.code ?? "may";
@@ -32,6 +32,31 @@ test("what a role has of one room it has of no other", () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[a-z]{1,12}$/), fc.stringMatching(/^[a-z]{1,12}$/), (room, verb) => {
       assert.equal(said(ann("clerk"), `${room}.${verb}`, only), room === "deals" ? "may" : 403);
+    }),
+  );
+});
+
+test("costs and margins are shown to whoever may see them, and to nobody else; what other rooms call so is theirs", () => {
+  assert.equal(hiddenFrom(ann("admin"), "deals"), undefined);
+  assert.equal(hiddenFrom(ann("trader", "bookkeeper"), "deals"), undefined);
+  for (const user of [ann("trader"), ann("reader"), ann(), undefined]) {
+    assert.ok(hiddenFrom(user, "deals")?.has("margin") && hiddenFrom(user, "inventory")?.has("value"));
+    assert.equal(hiddenFrom(user, "customers"), undefined);
+  }
+});
+
+test("what is hidden is left out at any depth, and all else is as it was", () => {
+  const names = new Set(["cost", "margin"]);
+  const tree = fc.letrec((tie) => ({
+    value: fc.oneof({ depthSize: "small" }, fc.jsonValue({ maxDepth: 0 }), fc.array(tie("value"), { maxLength: 4 }), tie("object")),
+    object: fc.dictionary(fc.constantFrom("cost", "margin", "lines", "a"), tie("value"), { maxKeys: 4 }),
+  })).object;
+  fc.assert(
+    fc.property(tree, (answer) => {
+      const told = JSON.stringify(without(answer, names));
+      assert.doesNotMatch(told, /"(cost|margin)":/);
+      const kept = JSON.stringify(answer, (name, value) => (names.has(name) ? undefined : value));
+      assert.equal(told, kept);
     }),
   );
 });

@@ -14,10 +14,18 @@ export const ROLES: Roles = {
   admin: ["*.*"],
   trader: [...READ, "customers.write", "deals.write", "analytics.read"],
   warehouse: [...READ, "inventory.write"],
-  bookkeeper: [...READ, "products.write", "deals.book", "analytics.read"],
+  bookkeeper: [...READ, "products.write", "deals.book", "analytics.read", "costs.read"],
   reader: [...READ, "analytics.read"],
   /** Who keeps it running: what is stuck, what was not taken in. */
   operator: ["sagas.*", "events.*"],
+};
+
+/** Fields of a room's answers, at any depth, that not everybody sees who may see what they stand in: they take this permission as well. */
+const CONFIDENTIAL = "costs.read";
+const FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
+  deals: new Set(["cost", "costs", "margin"]),
+  inventory: new Set(["cost", "value"]),
+  analytics: new Set(["cost", "margin"]),
 };
 
 const covers = (granted: string, permission: string): boolean => {
@@ -33,11 +41,28 @@ const covers = (granted: string, permission: string): boolean => {
 export const refusalOf = (user: User | undefined, permission: string | undefined, roles: Roles = ROLES): Rejected | undefined => {
   if (permission === ANYONE) return undefined;
   if (!user) return new Rejected("LOGIN_REQUIRED", "This takes a login: send an access token, as `Authorization: Bearer …`", 401);
-  if (permission === SOMEBODY) return undefined;
-  if (permission !== undefined && permissionsOf(user.roles, roles).some((granted) => covers(granted, permission))) return undefined;
+  if (permission === SOMEBODY || (permission !== undefined && has(user, permission, roles))) return undefined;
   return new Rejected("NOT_ALLOWED", `This takes the permission ${permission ?? "of nobody"}, which none of your roles has`, 403, {
     permission,
   });
 };
 
-const permissionsOf = (names: readonly string[], roles: Roles) => names.flatMap((role) => (Object.hasOwn(roles, role) ? roles[role]! : []));
+const has = (user: User, permission: string, roles: Roles): boolean =>
+  user.roles.some((role) => Object.hasOwn(roles, role) && roles[role]!.some((granted) => covers(granted, permission)));
+
+/** The names of the fields that this user does not see in a room's answers; undefined where he sees all. */
+export const hiddenFrom = (user: User | undefined, room: string, roles: Roles = ROLES): ReadonlySet<string> | undefined =>
+  FIELDS[room] && !(user && has(user, CONFIDENTIAL, roles)) ? FIELDS[room] : undefined;
+
+/** What is left of an answer without these fields, at any depth; the same object where there is none of them. */
+export const without = <T>(answer: T, names: ReadonlySet<string>): T => {
+  if (Array.isArray(answer)) {
+    const left = answer.map((item) => without(item, names));
+    return left.some((item, i) => item !== answer[i]) ? (left as T) : answer;
+  }
+  if (typeof answer !== "object" || answer === null) return answer;
+  const entries = Object.entries(answer);
+  const left = entries.flatMap(([name, value]) => (names.has(name) ? [] : [[name, without(value, names)] as const]));
+  const same = left.length === entries.length && left.every(([, value], i) => value === entries[i]![1]);
+  return same ? answer : (Object.fromEntries(left) as T);
+};

@@ -9,7 +9,9 @@ import type { Contribution } from "./analytics.domain.ts";
 import { contributions } from "./analytics.views.ts";
 
 const day = { type: "string", pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$", optional: true } as const;
-const figures = { sales: amount, returns: amount, revenue: amount, cost: amount, margin: amount, units: amount } as const;
+/** Cost and margin are for those who may see them. */
+const confidential = { ...amount, optional: true } as const;
+const figures = { sales: amount, returns: amount, revenue: amount, cost: confidential, margin: confidential, units: amount } as const;
 const currency = { type: "string", pattern: "^[A-Z]{3}$" } as const;
 
 /** Letters of a day that name its month. */

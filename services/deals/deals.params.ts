@@ -66,7 +66,7 @@ const shownLine = {
     kind,
     quantity,
     rate: money,
-    sources: { type: "array", items: source },
+    sources: { type: "array", items: { type: "object", props: { ...source.props, cost: optional(quantity) } } },
     amount,
     cost: optional(amount),
     margin: optional(amount),

@@ -80,7 +80,7 @@ export const fromCursor = (cursor?: string): [version: number, line: number] => 
   return [Number(version), Number(line)];
 };
 
-const lot = { type: "object", props: { quantity: amount, cost: amount } } as const;
+const lot = { type: "object", props: { quantity: amount, cost: optionalAmount } } as const;
 
 const stockLine = {
   id,
@@ -91,7 +91,7 @@ const stockLine = {
   available: amount,
   inTransit: amount,
   /** What is on hand at what it cost. */
-  value: amount,
+  value: optionalAmount,
   version: { type: "number", optional: true },
 } as const;
 
