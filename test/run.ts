@@ -27,6 +27,7 @@ const BOTH = [
   "services/imports/imports.run.test.ts",
   "test/integration/*.test.ts",
   "test/reliability/reservations.test.ts",
+  "test/security/*.test.ts",
 ];
 
 /** What of that speaks of one process only, and why. */
