@@ -53,10 +53,17 @@ export class Door {
     this.client = clientBehind(trustedProxies);
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
-    this.#revocations = new Revocations((since) => broker.call("v1.auth.revoked", { since }), broker.logger);
+    /** Asks the room of auth, where it runs: Moleculer warns at each call of a room that does not. */
+    const auth = <T>(verb: string, params: object): Promise<T> => {
+      const known = broker.registry.getActionEndpoints(`v1.auth.${verb}`) as unknown as { hasAvailable(): boolean } | undefined;
+      return known?.hasAvailable()
+        ? broker.call<T, object>(`v1.auth.${verb}`, params)
+        : Promise.reject(new Error("auth does not run, or cannot be reached"));
+    };
+    this.#revocations = new Revocations((since) => auth("revoked", { since }), broker.logger);
     const sources: Sources = {
-      keys: async (kid) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys,
-      apiKey: (key) => broker.call("v1.auth.readKey", { key }),
+      keys: async (kid) => (await auth<{ keys: PublicKey[] }>("keys", { kid })).keys,
+      apiKey: (key) => auth("readKey", { key }),
     };
     this.tokens = new Tokens(sources, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
     this.#started = () => broker.started;
