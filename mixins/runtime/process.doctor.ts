@@ -17,7 +17,7 @@ export const examineProcess = async (): Promise<Finding[]> => {
   if (unknown.length > 0) here.wrong(`ROOMS: there is no room ${unknown.join(", ")}; there are ${all.join(", ")}`);
   else here.ok(`rooms: ${(config.rooms.length > 0 ? config.rooms : all).join(", ")}`);
   if (!LOOPBACK.test(config.host))
-    here.warn(`HOST is ${config.host}: whoever reaches the port may do everything; let only a proxy that knows its users reach it`);
+    here.warn(`HOST is ${config.host}: passwords and tokens go over the port as they are; let only a proxy that speaks TLS reach it`);
   if (config.mongoUrl) {
     here.ok(`a node of the cluster ${config.namespace}`);
     if (!config.redisUrl)

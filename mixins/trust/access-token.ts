@@ -7,6 +7,8 @@ export const ALGORITHM = "EdDSA";
 export const TOKEN_TYPE = "at+jwt";
 /** Seconds that one of a login counts, unless its session ends sooner. */
 export const TOKEN_SECONDS = 300;
+/** And the most that an operator of the host may give one. */
+export const OPERATOR_SECONDS = 86_400;
 
 /** What an API key begins with, so that it is known for one, by us and by whoever looks for secrets that got away. */
 export const API_KEY = "banyan_";
@@ -19,9 +21,18 @@ export interface SigningKey {
   readonly jwk: JWK;
 }
 
-/** A token for a user, in seconds that it counts; who makes it is whom it is for. */
-export const signed = async ({ kid, jwk }: SigningKey, issuer: string, { id, roles, session }: User, seconds: number): Promise<string> => {
-  const now = Date.now() / 1_000; // to the millisecond: a login right after all sessions were ended is a new one
+/**
+ * A token for a user, in seconds that it counts; who makes it is whom it is for. `at` is when it was known what it says, in milliseconds: whatever
+ * is taken back later takes it along. (To the millisecond: a login right after all sessions were ended is a new one.)
+ */
+export const signed = async (
+  { kid, jwk }: SigningKey,
+  issuer: string,
+  { id, roles, session }: User,
+  seconds: number,
+  at = Date.now(),
+): Promise<string> => {
+  const now = at / 1_000;
   return new SignJWT({ roles, ...(session && { sid: session }) })
     .setProtectedHeader({ alg: ALGORITHM, kid, typ: TOKEN_TYPE })
     .setIssuer(issuer)
@@ -35,11 +46,12 @@ export const signed = async ({ kid, jwk }: SigningKey, issuer: string, { id, rol
 
 export const publicPart = ({ kid, jwk: { kty, crv, x } }: SigningKey): PublicKey => ({ kty, crv, x, kid, alg: ALGORITHM, use: "sig" });
 
+export const OPERATOR_KEY = "operator";
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex"); // what stands before the 32 bytes of an Ed25519 key (RFC 8410)
 
 /** The key of the operator's tokens follows from the master key: whoever can read that one needs no room to be up, and no password. */
 export const operatorKeyOf = (masterKey: Buffer): SigningKey => {
   const seed = Buffer.from(hkdfSync("sha256", masterKey, "", "operator's key", 32));
   const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  return { kid: "operator", jwk: key.export({ format: "jwk" }) as JWK };
+  return { kid: OPERATOR_KEY, jwk: key.export({ format: "jwk" }) as JWK };
 };

@@ -2,7 +2,7 @@ import type { Logger } from "moleculer";
 import type { User } from "../core/context.ts";
 import { TOKEN_SECONDS } from "./access-token.ts";
 
-/** What was taken back before its tokens had expired: a session, or all that a user had by then. Times in milliseconds. */
+/** What was taken back before its tokens had expired: a session (`<user>/<session>`), or all that a user had by then. Times in milliseconds. */
 export interface Revoked {
   readonly sessions: readonly { id: string; at: number }[];
   readonly users: readonly { id: string; before: number }[];
@@ -11,6 +11,7 @@ export interface Revoked {
 }
 
 const EVERY = 400; // milliseconds: who has logged out is nobody any more within a second
+const PATIENCE = 2_000; // milliseconds that a door which has just opened waits for the first word of it
 const KEPT = (TOKEN_SECONDS + 60) * 1_000;
 
 /** What every door knows of ended sessions. While nobody answers, tokens count until they expire. */
@@ -22,13 +23,25 @@ export class Revocations {
   #since = 0;
   #timer: NodeJS.Timeout | undefined;
   #away = false;
+  readonly #first = Promise.withResolvers<void>();
+  /** Whether it has been told once what has ended, or has waited for that in vain. */
+  known = false;
 
   constructor(ask: (since: number) => Promise<Revoked>, logger: Pick<Logger, "warn">) {
     this.#ask = ask;
     this.#logger = logger;
   }
 
+  /** Resolves when it is `known`. */
+  get first(): Promise<void> {
+    return this.#first.promise;
+  }
+
   start(): void {
+    if (!this.known) {
+      setTimeout(() => this.#begin(), PATIENCE).unref();
+      void this.look();
+    }
     this.#timer = setTimeout(() => this.look().finally(() => this.#timer && this.start()), EVERY).unref();
   }
 
@@ -38,7 +51,12 @@ export class Revocations {
   }
 
   ended = ({ id, session }: User, made: number): boolean =>
-    (session !== undefined && this.#sessions.has(session)) || made < (this.#users.get(id) ?? 0);
+    (session !== undefined && this.#sessions.has(`${id}/${session}`)) || made < (this.#users.get(id) ?? 0);
+
+  #begin() {
+    this.known = true;
+    this.#first.resolve();
+  }
 
   /** Asks what is new. */
   async look(): Promise<void> {
@@ -48,6 +66,7 @@ export class Revocations {
       for (const { id, before } of users) this.#users.set(id, Math.max(before, this.#users.get(id) ?? 0));
       this.#since = next;
       this.#away = false;
+      this.#begin();
       forget(this.#sessions);
       forget(this.#users);
     } catch (error) {

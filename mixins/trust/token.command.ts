@@ -1,5 +1,6 @@
 import { parseArgs } from "node:util";
 import { exitFor, Refused } from "../runtime/refused.ts";
+import { OPERATOR_SECONDS } from "./access-token.ts";
 
 const USAGE = `npm run --silent token -- [--user NAME] [--role ROLE …] [--ttl 15m]
 
@@ -12,12 +13,11 @@ It needs no running system and no password:
 --ttl TIME    how long it counts: 30s, 15m, 8h; 15 minutes, a day at most. It cannot be taken back before`;
 
 const UNITS: Record<string, number> = { s: 1, m: 60, h: 3_600, d: 86_400 };
-const LONGEST = 86_400;
 
 const secondsOf = (text: string): number => {
   const [, count, unit] = /^(\d{1,6})([smhd])$/.exec(text) ?? [];
   const seconds = Number(count) * (UNITS[unit ?? ""] ?? Number.NaN);
-  if (seconds >= 1 && seconds <= LONGEST) return seconds;
+  if (seconds >= 1 && seconds <= OPERATOR_SECONDS) return seconds;
   throw new Refused(`--ttl is a time like 30s, 15m or 8h, a day at most, not ${text}`);
 };
 

@@ -66,6 +66,7 @@ const forged: [what: string, forge: (token: string) => string | Promise<string>]
   ["for another system", () => signed(ours, "another", ann, 60)],
   ["whose user was changed", (token) => claiming(token, { sub: "bob" })],
   ["whose roles were changed", (token) => claiming(token, { roles: ["admin"] })],
+  ["that says it lasts for years", () => signed(ours, ISSUER, ann, 100_000)],
   ["that lasts longer than it was given for", (token) => claiming(token, { exp: 4_000_000_000 })],
   ["whose signature was cut", (token) => token.slice(0, -4)],
   ["of two parts", (token) => token.split(".").slice(0, 2).join(".")],

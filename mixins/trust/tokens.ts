@@ -3,11 +3,11 @@ import { LRUCache } from "lru-cache";
 import type { User } from "../core/context.ts";
 import { Rejected, Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
-import { ALGORITHM, API_KEY, type PublicKey, TOKEN_TYPE } from "./access-token.ts";
+import { ALGORITHM, API_KEY, OPERATOR_KEY, OPERATOR_SECONDS, type PublicKey, TOKEN_SECONDS, TOKEN_TYPE } from "./access-token.ts";
 
-const TOLERANCE = 5; // seconds that hosts' clocks may differ
 const [LONGEST, LONGEST_KEY] = [4_096, 256]; // characters
 const MOST_KEPT = 20_000;
+const FRESH = 600_000; // milliseconds after which keys are asked for again, for one may have been taken away
 const PAUSE = 1_000; // milliseconds between two looks for a key that is not known
 
 /** What is kept of a token that was verified once: whoever brings it again costs a look. */
@@ -81,17 +81,18 @@ export class Tokens {
 
   async #read(token: string): Promise<User> {
     if (token.length > LONGEST) throw invalid();
-    const { payload } = await jwtVerify(token, async ({ kid }) => this.#key(kid), {
+    const { payload, protectedHeader } = await jwtVerify(token, async ({ kid }) => this.#key(kid), {
       issuer: config.issuer,
       audience: config.issuer,
       algorithms: [ALGORITHM],
       typ: TOKEN_TYPE,
-      clockTolerance: TOLERANCE,
       requiredClaims: ["sub", "iat", "exp", "jti"],
     }).catch((error: Error & { code?: string }) => {
       if (error.code === "ERR_JWT_EXPIRED") throw expired();
       throw error instanceof Unavailable ? error : invalid();
     });
+    const most = protectedHeader.kid === OPERATOR_KEY ? OPERATOR_SECONDS : TOKEN_SECONDS;
+    if (!(payload.exp! - payload.iat! <= most + 1)) throw invalid(); // nobody of ours gives one for longer
     const verified = { user: userOf(payload), made: payload.iat! * 1_000, until: payload.exp! * 1_000 };
     this.#verified.set(token, verified);
     return this.#still(token, verified);
@@ -100,11 +101,13 @@ export class Tokens {
   async #key(kid: unknown) {
     if (typeof kid !== "string" || kid.length > 64) throw invalid();
     this.#keys ??= await imported(this.#own);
-    if (!this.#keys.has(kid) && performance.now() - this.#looked >= PAUSE) {
+    const known = this.#keys.has(kid);
+    const age = performance.now() - this.#looked;
+    if (known ? age >= FRESH && !this.#own.some((key) => key.kid === kid) : age >= PAUSE) {
       this.#looking ??= this.#look(kid).finally(() => {
         this.#looking = undefined;
       });
-      await this.#looking;
+      await (known ? this.#looking.catch(() => {}) : this.#looking); // one that was taken away is forgotten once somebody says so
     }
     const key = this.#keys.get(kid);
     if (!key) throw invalid();

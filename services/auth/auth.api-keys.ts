@@ -3,6 +3,7 @@ import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
 import { API_KEY } from "../../mixins/trust/access-token.ts";
+import { requirePassword } from "./auth.check.ts";
 import { type ApiKey, keyFits, keysOf, withKey, withoutKey } from "./auth.domain.ts";
 import { type Auth, accountOf, activeUser, asker, changeAccount, KEPT } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
@@ -28,13 +29,19 @@ export const createKey = action({
   http: { status: 201 },
   visibility: "published",
   permission: SOMEBODY,
-  params: { name: shapes.agent, roles: { type: "array", items: shapes.roleName, min: 1, max: 20 }, days: shapes.days },
+  params: {
+    password: shapes.given,
+    name: shapes.agent,
+    roles: { type: "array", items: shapes.roleName, min: 1, max: 20 },
+    days: shapes.days,
+  },
   returns: { ...shapes.apiKey, key: "string" },
   async handler(this: Auth, ctx) {
     const { id: user, roles: own } = asker(ctx);
-    const { name, roles, days = 90 } = ctx.params;
+    const { name, roles, days = 90, password } = ctx.params;
     const beyond = roles.filter((role) => !own.includes(role));
     if (beyond.length > 0) throw new Rejected("NOT_ALLOWED", `You have not the role ${beyond.join(", ")} yourself`, 403);
+    await requirePassword(this, user, password);
     const [secret, made] = [newSecret(), Date.now()];
     const key: ApiKey = { id: randomUUIDv7(), name, roles, digest: digestOf(secret), made, until: made + days * DAY };
     await changeAccount(this, ctx, user, (account) => withKey(account, key, made));
@@ -59,10 +66,11 @@ export const rotateKey = action({
   rest: "POST /keys/:key/rotate",
   visibility: "published",
   permission: SOMEBODY,
-  params: { key: shapes.sessionId },
+  params: { password: shapes.given, key: shapes.sessionId },
   returns: { ...shapes.apiKey, key: "string" },
   async handler(this: Auth, ctx) {
     const { id: user } = asker(ctx);
+    await requirePassword(this, user, ctx.params.password);
     const [secret, at] = [newSecret(), Date.now()];
     const rotated = ({ digest, ...rest }: ApiKey): ApiKey => {
       return { ...rest, digest: digestOf(secret), before: { digest, until: at + OVERLAP }, until: at + (rest.until - rest.made), made: at };

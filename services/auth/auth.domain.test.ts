@@ -6,9 +6,9 @@ import {
   began,
   type Change,
   ended,
-  endedAll,
   followed,
   IDLE,
+  keysOf,
   LONGEST,
   refreshed,
   sessionsOf,
@@ -110,10 +110,11 @@ test("ended sessions are remembered while their tokens count; where there are to
   assert.deepEqual(later._ended, [{ id: "one more", at: KEPT + 60 }]);
 });
 
-test("a new password ends all sessions and takes all links", () => {
-  const account = after(login({ ...nobody, _link: { digest: "l", until: 100 } }, "s", 0), withPassword("hash", 50));
-  assert.deepEqual([open(account, 50), account._link, account._voidBefore, account._hash], [[], undefined, 50, "hash"]);
-  assert.deepEqual(open(after(login(nobody, "s", 0), endedAll(1)), 1), []);
+test("a new password ends all sessions by their ids, takes back all keys, and takes all links", () => {
+  const before = { ...login(nobody, "s", 0), _link: { digest: "l", until: 100 }, _keys: [key] };
+  const account = after(before, withPassword(before, "hash", 50, KEPT));
+  assert.deepEqual([open(account, 50), account._link, account._keys, account._hash], [[], undefined, undefined, "hash"]);
+  assert.deepEqual([account._voidBefore, account._ended], [50, [{ id: "s", at: 50 }]], "also of a token that is made at this moment");
 });
 
 test("a link counts until it is used, replaced, or a day old", () => {
@@ -128,10 +129,36 @@ test("a link counts until it is used, replaced, or a day old", () => {
   }
 });
 
-test("who is disabled has no session; who has other roles keeps his, and his tokens do not count any more", () => {
-  const account = { ...login(nobody, "s", 0), _roles: ["trader"] };
-  assert.deepEqual(open(after(account, followed(account, { active: false, roles: [] }, 5)), 5), []);
-  assert.deepEqual(followed(account, { active: true, roles: ["trader"] }, 5), {});
-  const other = after(account, followed(account, { active: true, roles: ["reader"] }, 5));
+const key = { id: "k", name: "k", roles: ["trader"], digest: "d", made: 0, until: 1_000_000 };
+
+test("who is disabled has no session and no key, whether he had any or not, and is told so once", () => {
+  for (const account of [{ ...login(nobody, "s", 0), _keys: [key] }, nobody, { ...nobody, _hash: "h" }]) {
+    const closed = after(account, followed(account, { active: false, roles: [] }, 5, KEPT));
+    assert.deepEqual([open(closed, 5), keysOf(closed, 5), closed._voidBefore], [[], [], 5]);
+    assert.deepEqual(followed(closed, { active: false, roles: [] }, 6, KEPT), {});
+    assert.equal(after(closed, followed(closed, { active: true, roles: [] }, 7, KEPT))._closed, undefined);
+  }
+});
+
+test("who has other roles keeps his session, and his tokens do not count any more", () => {
+  const account = { ...login(nobody, "s", 0), _hash: "h", _roles: ["trader"] };
+  assert.deepEqual(followed(account, { active: true, roles: ["trader"] }, 5, KEPT), {});
+  const other = after(account, followed(account, { active: true, roles: ["reader"] }, 5, KEPT));
   assert.deepEqual([open(other, 5), other._voidBefore, other._roles], [["s"], 5, ["reader"]]);
+});
+
+test("who is gone leaves nothing to whoever has his id next", () => {
+  const account = {
+    ...login(nobody, "s", 0),
+    _hash: "h",
+    _keys: [key],
+    _link: { digest: "l", until: 9 },
+    password: "then",
+    secondFactor: true,
+  };
+  const gone = after(account, followed(account, { active: false, gone: true, roles: [] }, 5, KEPT));
+  assert.deepEqual(
+    [gone._hash, gone._keys, gone._link, gone.password, gone.secondFactor, open(gone, 5)],
+    [undefined, undefined, undefined, undefined, undefined, []],
+  );
 });

@@ -37,7 +37,9 @@ export interface SecondFactor {
   readonly step: number;
   /** Digests of recovery codes that are left. */
   readonly recovery: readonly string[];
-  /** Absent until a first code has shown that its device has the secret. */
+  /** When its secret was given out, to be confirmed by a first code soon. */
+  readonly begun: number;
+  /** Absent until that code has come. */
   readonly since?: number;
 }
 
@@ -69,6 +71,8 @@ export interface Account {
   readonly _ended?: readonly { readonly id: string; readonly at: number }[];
   /** What the latest tokens say that he is. */
   readonly _roles?: readonly string[];
+  /** Set while its user is disabled. */
+  readonly _closed?: true;
   /** Tokens made before this are nobody's any more. */
   readonly _voidBefore?: number;
 }
@@ -121,23 +125,48 @@ export const ended = (account: Account, ids: readonly string[], at: number, kept
   return { _sessions: left, endedAt: at, ...(many ? { _ended: null, _voidBefore: at } : { _ended: all }) };
 };
 
-/** Ends all of them, and makes void what tokens were given out. */
-export const endedAll = (at: number): Change => ({ _sessions: null, _ended: null, _voidBefore: at, endedAt: at });
+/**
+ * Ends all of them and takes all API keys back; tokens given out before count no more, by their time and by their session, for one may be
+ * made at this very moment.
+ */
+export const endedAll = (account: Account, at: number, kept: number): Change => ({
+  ...ended(
+    account,
+    sessionsOf(account, at).map(({ id }) => id),
+    at,
+    kept,
+  ),
+  _sessions: null,
+  _keys: null,
+  _voidBefore: at,
+});
+
+/** A user as his room tells it. */
+export interface Followed {
+  readonly active: boolean;
+  readonly gone?: boolean;
+  readonly roles: readonly string[];
+}
 
 /**
- * What becomes of his logins when a user is not what he was: whoever is disabled or gone has none, and who has other roles gets other tokens
- * with his next refresh; those that he has say what was.
+ * What becomes of his logins when a user is not what he was: whoever is disabled has none, who is gone leaves nothing to whoever has his id
+ * next, and who has other roles gets other tokens with his next refresh; those that he has say what was.
  */
-export const followed = (account: Account, user: { active: boolean; roles: readonly string[] }, at: number): Change => {
-  if (!user.active) return account._sessions?.length ? endedAll(at) : {};
+export const followed = (account: Account, { active, gone, roles }: Followed, at: number, kept: number): Change => {
+  if (gone) {
+    const nothing = { _hash: null, _link: null, _second: null, _roles: null, password: null, secondFactor: null };
+    return account._hash || account._link || !account._closed ? { ...endedAll(account, at, kept), ...nothing, _closed: true } : {};
+  }
+  if (!active) return account._closed ? {} : { ...endedAll(account, at, kept), _closed: true };
+  const opened = account._closed ? { _closed: null } : {};
   const { _roles } = account;
-  const same = _roles === undefined || (_roles.length === user.roles.length && _roles.every((role) => user.roles.includes(role)));
-  return same ? {} : { _voidBefore: at, endedAt: at, _roles: user.roles };
+  const same = _roles?.length === roles.length && _roles.every((role) => roles.includes(role));
+  return same || account._hash === undefined ? opened : { ...opened, _voidBefore: at, endedAt: at, _roles: roles };
 };
 
-/** What a new password makes of an account: whoever was logged in is no more, and no link is left that could set another one. */
-export const withPassword = (hash: string, at: number): Change => ({
-  ...endedAll(at),
+/** What a new password makes of an account: whoever was logged in is no more, nor any machine, and no link is left that could set another one. */
+export const withPassword = (account: Account, hash: string, at: number, kept: number): Change => ({
+  ...endedAll(account, at, kept),
   _hash: hash,
   _link: null,
   password: new Date(at).toISOString(),

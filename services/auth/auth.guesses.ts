@@ -29,6 +29,13 @@ export class GuessLimit {
     return 0;
   }
 
+  /** Takes one attempt back. */
+  forgive(email: string): void {
+    const { wrong } = this.#guesses.get(keyOf(email)) ?? { wrong: 0 };
+    if (wrong <= 1) this.#guesses.delete(keyOf(email));
+    else this.#guesses.set(keyOf(email), { wrong: wrong - 1, until: 0 });
+  }
+
   right(email: string): void {
     this.#guesses.delete(keyOf(email));
   }

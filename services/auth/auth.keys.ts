@@ -8,6 +8,7 @@ const ROTATED = 30 * 24 * HOUR; // a key signs for so long
 const KNOWN = 5 * 60_000; // and is shown for so long before it does, so that all have seen it; and after, until what it signed has expired
 const LOOKED = 60_000;
 const PURPOSE = "signing key";
+const MOST_OTHERS = 10; // that another master key has wrapped: of no use here, and not ours to take away
 const ID = "k~signing";
 
 interface Kept extends SigningKey {
@@ -56,8 +57,9 @@ export class SigningKeys {
 
   async #store(change: (keys: readonly Kept[]) => readonly Kept[] | undefined, at: number) {
     const wrapped = await this.#keep(ID, (before) => {
-      const changed = change(opened(before)); // what another master key has wrapped is of no use any more
-      return changed && useful(changed, at).map((key) => wrap(PURPOSE, JSON.stringify(key)));
+      const changed = change(opened(before));
+      const others = before.filter((text) => unwrap(PURPOSE, text) === undefined).slice(-MOST_OTHERS);
+      return changed && [...others, ...useful(changed, at).map((key) => wrap(PURPOSE, JSON.stringify(key)))];
     });
     this.#keys = opened(wrapped);
     this.#looked = at;

@@ -3,7 +3,7 @@ import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { acceptable } from "./auth.check.ts";
 import { LINK_COUNTS, linkInvalid, takeLink, withPassword } from "./auth.domain.ts";
-import { type Auth, type AuthCall, accountOf, activeUser, changeAccount, type Known } from "./auth.room.ts";
+import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, KEPT, type Known } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { composed, digestOf, newSecret, parted } from "./auth.tokens.ts";
 
@@ -27,6 +27,7 @@ export const invite = action({
   params: { user: shapes.userId },
   returns: link,
   async handler(this: Auth, ctx) {
+    asker(ctx);
     const { user } = ctx.params;
     if (!(await activeUser(ctx, user))) throw new Rejected("USER_NOT_ACTIVE", "There is no such user, or he is disabled", 404);
     return makeLink(this, ctx, user);
@@ -50,7 +51,7 @@ export const redeem = action({
     const hash = await acceptable(ctx, id, ctx.params.password);
     await changeAccount(this, ctx, id, (account) => {
       takeLink(account, digest, Date.now());
-      return withPassword(hash, Date.now());
+      return { ...withPassword(account, hash, Date.now(), KEPT), _roles: user.roles };
     });
     return { user: id, email: user.email };
   },

@@ -12,7 +12,7 @@ const LEAST_CHARACTERS = 12;
 const LEAST_OWN = 6;
 
 /** Each hashing is 19 MB and one of the four threads that file access and DNS need as well, for some 50 ms. */
-const AT_ONCE = 4;
+const AT_ONCE = 2;
 const IN_WAITING = 100;
 
 const argon2Of = promisify(argon2);

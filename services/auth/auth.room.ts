@@ -45,8 +45,8 @@ export const changeAccount = (auth: Auth, ctx: AuthCall, user: string, decide: (
   });
 
 /** What somebody gets who has logged in: both tokens, and for how many seconds the one for access counts. */
-export const grant = async (auth: Auth, { id, roles }: Known, session: string, refresh: string) => ({
-  accessToken: await signed(await auth.keys.current(), config.issuer, { id, roles, session }, TOKEN_SECONDS),
+export const grant = async (auth: Auth, { id, roles }: Known, session: string, refresh: string, at: number) => ({
+  accessToken: await signed(await auth.keys.current(), config.issuer, { id, roles, session }, TOKEN_SECONDS, at),
   refreshToken: composed(id, session, refresh),
   tokenType: "Bearer" as const,
   expiresIn: TOKEN_SECONDS,

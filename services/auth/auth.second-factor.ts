@@ -2,13 +2,14 @@ import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { SOMEBODY } from "../../mixins/core/policy.ts";
 import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
-import { requirePassword } from "./auth.check.ts";
-import type { Account, Change } from "./auth.domain.ts";
-import { type Auth, asker, changeAccount, type Known } from "./auth.room.ts";
+import { codesOf, countAttempt, requirePassword } from "./auth.check.ts";
+import { type Account, type Change, endedAll } from "./auth.domain.ts";
+import { type Auth, asker, changeAccount, KEPT, type Known } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { digestOf, newTotpSecret, otpauthUrl, recoveryCodes, totpStep } from "./auth.totp.ts";
 
 const PURPOSE = "second factor";
+const PENDING = 600_000; // milliseconds that a secret may wait for its first code
 const codeWrong = () => new Rejected("CODE_WRONG", "This code does not count: each counts once, for about a minute", 401);
 
 const stepOf = (wrapped: string, code: string, at: number, after: number) => {
@@ -41,7 +42,7 @@ export const beginSecondFactor = action({
     await changeAccount(this, ctx, id, (account) => {
       if (account._second?.since !== undefined)
         throw new Rejected("SECOND_FACTOR_ON", "There is a second factor already; end it first", 409);
-      return { _second: { secret: wrap(PURPOSE, secret), step: 0, recovery: [] } };
+      return { _second: { secret: wrap(PURPOSE, secret), step: 0, recovery: [], begun: Date.now() } };
     });
     return { secret, url: otpauthUrl(secret, email, "Banyan") };
   },
@@ -56,15 +57,17 @@ export const confirmSecondFactor = action({
   returns: { recovery: "string[]" },
   async handler(this: Auth, ctx) {
     const { id } = asker(ctx);
+    countAttempt(this, codesOf(id));
     const codes = recoveryCodes();
     await changeAccount(this, ctx, id, ({ _second }) => {
-      if (!_second || _second.since !== undefined)
+      if (!_second || _second.since !== undefined || Date.now() - _second.begun > PENDING)
         throw new Rejected("SECOND_FACTOR_NONE", "There is none that waits to be confirmed", 409);
       const at = Date.now();
       const step = stepOf(_second.secret, ctx.params.code, at, _second.step);
       if (step === undefined) throw codeWrong();
       return { secondFactor: true, _second: { ..._second, step, since: at, recovery: codes.map(digestOf) } };
     });
+    this.guesses.right(codesOf(id));
     return { recovery: codes };
   },
 });
@@ -79,9 +82,27 @@ export const endSecondFactor = action({
   async handler(this: Auth, ctx) {
     const { id } = asker(ctx);
     await requirePassword(this, id, ctx.params.password);
+    countAttempt(this, codesOf(id));
     await changeAccount(this, ctx, id, (account) => {
       taken(account, ctx.params.code, Date.now());
       return { secondFactor: null, _second: null };
+    });
+    this.guesses.right(codesOf(id));
+    return { secondFactor: false };
+  },
+});
+
+export const endSecondFactorOf = action({
+  description: "Turns off the second factor of a user who has lost it; all of his sessions end",
+  rest: "POST /users/:user/second-factor/end",
+  visibility: "published",
+  permission: "auth.manage",
+  params: { user: shapes.userId },
+  returns: { secondFactor: "boolean" },
+  async handler(this: Auth, ctx) {
+    asker(ctx);
+    await changeAccount(this, ctx, ctx.params.user, (account) => {
+      return { ...endedAll(account, Date.now(), KEPT), secondFactor: null, _second: null };
     });
     return { secondFactor: false };
   },

@@ -13,8 +13,8 @@ import { accountFields } from "./auth.events.ts";
 import { GuessLimit } from "./auth.guesses.ts";
 import { type Keep, SigningKeys } from "./auth.keys.ts";
 import { firstLink, invite, redeem } from "./auth.links.ts";
-import { type Auth, KEPT } from "./auth.room.ts";
-import { beginSecondFactor, confirmSecondFactor, endSecondFactor } from "./auth.second-factor.ts";
+import { type Auth, asker, KEPT } from "./auth.room.ts";
+import { beginSecondFactor, confirmSecondFactor, endSecondFactor, endSecondFactorOf } from "./auth.second-factor.ts";
 import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
 
 const SKEW = 10_000; // milliseconds that hosts' clocks may differ, and a write may take
@@ -48,6 +48,7 @@ export default {
     beginSecondFactor,
     confirmSecondFactor,
     endSecondFactor,
+    endSecondFactorOf,
     invite,
     redeem,
     firstLink,
@@ -75,7 +76,8 @@ export default {
       permission: "auth.manage",
       params: {},
       returns: { kids: "string[]" },
-      async handler(this: Auth) {
+      async handler(this: Auth, ctx) {
+        asker(ctx);
         await this.keys.rotate();
         return { kids: (await this.keys.shown(undefined)).map(({ kid }) => kid) };
       },
@@ -96,7 +98,9 @@ export default {
         const found = await this.adapter.documents.find({ query: { endedAt: { $gte: from } }, sort: ["endedAt"], limit: MOST_TOLD });
         const accounts = found as unknown as Account[];
         return {
-          sessions: accounts.flatMap(({ _ended = [] }) => _ended.filter(({ at }) => at >= from)),
+          sessions: accounts.flatMap(({ user, _ended = [] }) =>
+            _ended.filter(({ at }) => at >= from).map(({ id, at }) => ({ id: `${user}/${id}`, at })),
+          ),
           users: accounts.flatMap(({ user, _voidBefore = 0 }) => (_voidBefore < from ? [] : [{ id: user, before: _voidBefore }])),
           next: (accounts.at(-1)?.endedAt ?? since) + (accounts.length === MOST_TOLD ? SKEW : 0), // or it would never get beyond these
         };

@@ -2,9 +2,9 @@ import { randomUUIDv7 } from "node:crypto";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
-import { acceptable, countAttempt, passwordWrong, requirePassword } from "./auth.check.ts";
+import { acceptable, codesOf, countAttempt, passwordWrong, requirePassword, verified } from "./auth.check.ts";
 import { began, ended, endedAll, refreshed, refreshInvalid, sessionsOf, withPassword } from "./auth.domain.ts";
-import { hashPassword, verifyNobody, verifyPassword } from "./auth.passwords.ts";
+import { hashPassword } from "./auth.passwords.ts";
 import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, grant, KEPT, type Known } from "./auth.room.ts";
 import { taken } from "./auth.second-factor.ts";
 import * as shapes from "./auth.shapes.ts";
@@ -28,23 +28,26 @@ export const login = action({
   async handler(this: Auth, ctx) {
     const { password, code, agent } = ctx.params;
     const address = ctx.params.email.normalize("NFKC").toLowerCase();
-    const { user } = await ctx.call<{ user?: Known }, object>("v1.users.byEmail", { email: address });
+    const { user: known } = await ctx.call<{ user?: Known }, object>("v1.users.byEmail", { email: address });
     countAttempt(this, address);
-    const account = user && (await accountOf(this, user.id));
-    const { fits, outdated } = await (account?._hash ? verifyPassword(password, account._hash) : verifyNobody(password));
-    if (!fits || user?.status !== "active") throw wrong();
+    const account = known && (await accountOf(this, known.id));
+    const { fits, outdated } = await verified(this, address, password, account?._hash);
+    const at = Date.now(); // what changes from here on voids what is given
+    const user = fits && known ? await activeUser(ctx, known.id) : undefined; // again: that took a while
+    if (!user) throw wrong();
     if (account!._second?.since !== undefined && code === undefined) {
       throw new Rejected("CODE_REQUIRED", "This login has a second factor: send its code as well", 401);
     }
     const rehashed = outdated ? await hashPassword(password) : undefined;
-    const [session, secret, at] = [randomUUIDv7(), newSecret(), Date.now()];
+    if (code !== undefined) countAttempt(this, codesOf(user.id));
+    const [session, secret] = [randomUUIDv7(), newSecret()];
     await changeAccount(this, ctx, user.id, (now) => {
       if (now._hash !== account!._hash) throw wrong(); // it was changed meanwhile
       const opened = { id: session, began: at, seen: at, refresh: digestOf(secret), spent: [], ...(agent && { agent }) };
       return { ...taken(now, code, at), ...began(now, opened, at, KEPT), _roles: user.roles, ...(rehashed && { _hash: rehashed }) };
     });
-    this.guesses.right(address);
-    return grant(this, user, session, secret);
+    for (const guessed of [address, codesOf(user.id)]) this.guesses.right(guessed);
+    return grant(this, user, session, secret, at);
   },
 });
 
@@ -60,17 +63,16 @@ export const refresh = action({
     if (!token) throw refreshInvalid();
     const { user: id, about: session, digest } = token;
     if (!(await accountOf(this, id))._sessions) throw refreshInvalid(); // nothing is written for what anybody can make up
-    const user = await activeUser(ctx, id);
     const [secret, at] = [newSecret(), Date.now()];
-    const after = await changeAccount(this, ctx, id, (account) =>
-      user
-        ? { ...refreshed(account, session, digest, digestOf(secret), at, KEPT), _roles: user.roles }
-        : ended(account, [session], at, KEPT),
-    );
+    const user = await activeUser(ctx, id);
+    const after = await changeAccount(this, ctx, id, (account) => {
+      const change = refreshed(account, session, digest, digestOf(secret), at, KEPT); // first: only who has a token of it changes anything
+      return user ? { ...change, _roles: user.roles } : ended(account, [session], at, KEPT);
+    });
     if (!user || !sessionsOf(after, at).some((one) => one.id === session)) {
       throw new Rejected("SESSION_ENDED", "This refresh token had been used before, so its session has ended: log in again", 401);
     }
-    return grant(this, user, session, secret);
+    return grant(this, user, session, secret, at);
   },
 });
 
@@ -125,22 +127,23 @@ export const endSession = action({
 });
 
 export const endAll = action({
-  description: "Ends all sessions of a user",
+  description: "Ends all sessions of a user, and takes his API keys back",
   rest: "POST /users/:user/end-sessions",
   visibility: "published",
   permission: "auth.manage",
   params: { user: shapes.userId },
   returns: shapes.count,
   async handler(this: Auth, ctx) {
+    asker(ctx);
     const { user } = ctx.params;
     const open = sessionsOf(await accountOf(this, user), Date.now()).length;
-    await changeAccount(this, ctx, user, () => endedAll(Date.now()));
+    await changeAccount(this, ctx, user, (account) => endedAll(account, Date.now(), KEPT));
     return { ended: open };
   },
 });
 
 export const changePassword = action({
-  description: "Sets another password; all sessions end, also the one that asks",
+  description: "Sets another password; all sessions end, also the one that asks, and all API keys",
   rest: "POST /password",
   visibility: "published",
   permission: SOMEBODY,
@@ -152,7 +155,7 @@ export const changePassword = action({
     const hash = await acceptable(ctx, id, ctx.params.password);
     await changeAccount(this, ctx, id, (now) => {
       if (now._hash !== account._hash) throw passwordWrong(); // it was changed meanwhile
-      return withPassword(hash, Date.now());
+      return withPassword(now, hash, Date.now(), KEPT);
     });
     return { ended: sessionsOf(account, Date.now()).length };
   },

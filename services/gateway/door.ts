@@ -1,6 +1,7 @@
 import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
+import type { User } from "../../mixins/core/context.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
@@ -39,7 +40,7 @@ export class Door {
   /** How many requests were answered, by status. */
   readonly answered = new Map<number, number>();
   readonly call: ServiceBroker["call"];
-  readonly tokens: Tokens;
+  readonly #tokens: Tokens;
   readonly #revocations: Revocations;
   readonly #started: () => boolean;
   readonly #rooms: ReadonlySet<string>;
@@ -65,7 +66,7 @@ export class Door {
       keys: async (kid) => (await auth<{ keys: PublicKey[] }>("keys", { kid })).keys,
       apiKey: (key) => auth("readKey", { key }),
     };
-    this.tokens = new Tokens(sources, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
+    this.#tokens = new Tokens(sources, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
     this.#sweep = setInterval(() => this.#expire(performance.now() - PATIENCE), 1_000).unref();
@@ -74,6 +75,11 @@ export class Door {
   /** From now on it hears of sessions that end. */
   watch(): void {
     this.#revocations.start();
+  }
+
+  /** Whose a token is. A door that has just opened has to hear first which sessions have ended. */
+  identify(token: string): User | Promise<User> {
+    return this.#revocations.known ? this.#tokens.verify(token) : this.#revocations.first.then(() => this.#tokens.verify(token));
   }
 
   handle(req: IncomingMessage, res: ServerResponse) {

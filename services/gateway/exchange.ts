@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Meta, User } from "../../mixins/core/context.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
-import { refusalOf } from "../../mixins/core/policy.ts";
+import { ANYONE, refusalOf } from "../../mixins/core/policy.ts";
 import { type Course, courses } from "../../mixins/runtime/logger.ts";
 import { readBody } from "./body.ts";
 import { courseOf } from "./course.ts";
@@ -75,12 +75,18 @@ export class Exchange {
     }
   }
 
-  /** Finds out who asks, and whether he may: at once for whoever has asked before. */
+  /** Finds out who asks, and whether he may: at once for whoever has asked before. Where anyone may, a token that is over harms nobody. */
   #admit(route: Route, values: string[]) {
     const { authorization } = this.req.headers;
-    const user = authorization === undefined ? undefined : this.#door.tokens.verify(bearerOf(authorization));
+    const asked = authorization !== undefined && route.action!.permission !== ANYONE;
+    const user = asked ? this.#door.identify(bearerOf(authorization)) : undefined;
     if (!(user instanceof Promise)) return this.#act(route, values, user);
-    user.then((known) => this.#act(route, values, known)).catch((error) => this.fail(error));
+    user
+      .then((known) => {
+        if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
+        this.#act(route, values, known);
+      })
+      .catch((error) => this.fail(error));
   }
 
   async #serve(route: Route): Promise<void> {
@@ -139,6 +145,7 @@ export class Exchange {
       if (http.csv && wantsCsv(this.req.headers.accept)) return this.#answerTable(route, answer);
       const rendering = render(answer, route.method === "GET");
       const headers = ["Content-Type", JSON_TYPE, "ETag", rendering.etag, "Cache-Control", cacheControl(route)];
+      if (route.action!.permission !== ANYONE) headers.push("Vary", "Authorization"); // who asks is what he is shown
       if (http.csv) headers.push("Vary", "Accept");
       if (route.location) headers.push("Location", route.location(answer));
       this.#deliver(status, headers, rendering);
@@ -157,7 +164,12 @@ export class Exchange {
       query.set("after", next);
       headers.push("Link", `<${this.path}?${query}>; rel="next"`);
     }
-    headers.push("Vary", "Accept", "Content-Disposition", `attachment; filename="${route.action!.name.split(".").slice(1).join("-")}.csv"`);
+    headers.push(
+      "Vary",
+      "Accept, Authorization",
+      "Content-Disposition",
+      `attachment; filename="${route.action!.name.split(".").slice(1).join("-")}.csv"`,
+    );
     this.#deliver(200, headers, { body, bytes: Buffer.byteLength(body), etag });
   }
 

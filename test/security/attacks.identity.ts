@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { Attack, Scene } from "./scene.ts";
+import { type Attack, PASSWORD, type Scene } from "./scene.ts";
 
 const WRONG = "an open umbrella in the hall";
 const valid = { name: "Acme" };
@@ -29,7 +29,7 @@ export const onIdentity = (scene: Scene): Attack[] => {
     {
       name: "rotating another user's API key",
       legitimate: () => get("auth/keys", scene.bob),
-      attack: () => post(`auth/keys/${scene.made.key}/rotate`, {}, scene.ann),
+      attack: () => post(`auth/keys/${scene.made.key}/rotate`, { password: PASSWORD }, scene.ann),
       refused: [404],
     },
     {
@@ -129,6 +129,19 @@ export const onIdentity = (scene: Scene): Attack[] => {
       attack: () => get("customers", undefined, { "X-Forwarded-User": "ann", "X-User-Id": "ann", "X-Remote-User": "administrator" }),
       refused: [401],
     },
+    {
+      name: "a key for a machine, by a token that was stolen, without its owner's password",
+      legitimate: () => post("auth/keys", { password: PASSWORD, name: "k", roles: ["trader"] }, scene.ann),
+      attack: () => post("auth/keys", { password: WRONG, name: "k", roles: ["trader"] }, scene.ann),
+      refused: [403],
+    },
+    {
+      name: "a refresh token that was made up, for a session of somebody else's",
+      legitimate: () => get("auth/sessions", scene.bob),
+      attack: () => post("auth/refresh", { refreshToken: `bob.${scene.made.session}.${"a".repeat(43)}` }),
+      refused: [401],
+      harmless: async () => assert.equal((await get("auth/sessions", scene.bob)).status, 200),
+    },
     // API3: fields that are not one's own
     {
       name: "fields of the room's own in a creation (mass assignment)",
@@ -147,8 +160,8 @@ export const onIdentity = (scene: Scene): Attack[] => {
     },
     {
       name: "an API key with more roles than one has",
-      legitimate: () => post("auth/keys", { name: "k", roles: ["trader"] }, scene.ann),
-      attack: () => post("auth/keys", { name: "k", roles: ["trader", "admin"] }, scene.ann),
+      legitimate: () => post("auth/keys", { password: PASSWORD, name: "k", roles: ["trader"] }, scene.ann),
+      attack: () => post("auth/keys", { password: PASSWORD, name: "k", roles: ["trader", "admin"] }, scene.ann),
       refused: [403],
     },
     {

@@ -58,7 +58,7 @@ export class Scene {
     }
     [this.ann, this.bob] = [this.tokens.ann!.accessToken, this.tokens.bob!.accessToken];
     this.made.session = ((await this.get("auth/sessions", this.bob)).json.items as { id: string }[])[0]!.id;
-    this.made.key = (await this.post("auth/keys", { name: "bob's", roles: ["trader"] }, this.bob)).json.id as string;
+    this.made.key = (await this.post("auth/keys", { password: PASSWORD, name: "bob's", roles: ["trader"] }, this.bob)).json.id as string;
   }
 
   async end(): Promise<void> {
