@@ -176,7 +176,7 @@ test("what a room logs for a request names the request, also behind another room
   const ahead = {
     name: "ahead",
     version: 1,
-    actions: { ask: { rest: "GET /", permission: "anyone", params: {}, handler: (ctx: Context) => ctx.call("behind.look") } },
+    actions: { ask: { rest: "GET /", permission: "somebody", params: {}, handler: (ctx: Context) => ctx.call("behind.look") } },
   };
   const { url, broker } = await serve(t, [behind, ahead]);
   const written = t.mock.method(lines, "write", () => {});
