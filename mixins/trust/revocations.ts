@@ -1,6 +1,6 @@
 import type { Logger } from "moleculer";
 import type { User } from "../core/context.ts";
-import { TOKEN_SECONDS } from "./access-token.ts";
+import { ENDED_FOR } from "./access-token.ts";
 
 /** What was taken back before its tokens had expired: a session (`<user>/<session>`), or all that a user had by then. Times in milliseconds. */
 export interface Revoked {
@@ -12,7 +12,6 @@ export interface Revoked {
 
 const EVERY = 400; // milliseconds: who has logged out is nobody any more within a second
 const PATIENCE = 2_000; // milliseconds that a door which has just opened waits for the first word of it
-const KEPT = (TOKEN_SECONDS + 60) * 1_000;
 
 /** What every door knows of ended sessions. While nobody answers, tokens count until they expire. */
 export class Revocations {
@@ -38,11 +37,12 @@ export class Revocations {
   }
 
   start(): void {
-    if (!this.known) {
-      setTimeout(() => this.#begin(), PATIENCE).unref();
-      void this.look();
-    }
-    this.#timer = setTimeout(() => this.look().finally(() => this.#timer && this.start()), EVERY).unref();
+    setTimeout(() => this.#begin(), PATIENCE).unref();
+    this.#next(0);
+  }
+
+  #next(wait: number) {
+    this.#timer = setTimeout(() => this.look().finally(() => this.#timer && this.#next(EVERY)), wait).unref();
   }
 
   stop(): void {
@@ -79,7 +79,7 @@ export class Revocations {
 
 /** In the order in which they were told: once one is young enough, so is what follows. */
 const forget = (told: Map<string, number>) => {
-  const before = Date.now() - KEPT;
+  const before = Date.now() - ENDED_FOR;
   for (const [id, at] of told) {
     if (at > before) return;
     told.delete(id);

@@ -30,7 +30,7 @@ export interface Sources {
 export type Ended = (user: User, made: number) => boolean;
 
 /**
- * Reads access tokens. The algorithm is ours and no header's choice; keys come from `load` alone, never from what a token names (`jku`, `jwk`, `x5u`).
+ * Reads access tokens. The algorithm is ours and no header's choice; keys come from `sources` alone, never from what a token names (`jku`, `jwk`, `x5u`).
  */
 export class Tokens {
   readonly #sources: Sources;

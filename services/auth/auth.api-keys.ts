@@ -2,10 +2,10 @@ import { randomUUIDv7 } from "node:crypto";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
-import { API_KEY } from "../../mixins/trust/access-token.ts";
+import { API_KEY, ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import { requirePassword } from "./auth.check.ts";
 import { type ApiKey, keyFits, keysOf, withKey, withoutKey } from "./auth.domain.ts";
-import { type Auth, accountOf, activeUser, asker, changeAccount, KEPT } from "./auth.room.ts";
+import { type Auth, accountOf, activeUser, asker, changeAccount } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { composed, digestOf, newSecret, parted } from "./auth.tokens.ts";
 
@@ -96,7 +96,7 @@ export const removeKey = action({
     const at = Date.now();
     await changeAccount(this, ctx, asker(ctx).id, (account) => {
       if (!keysOf(account, at).some(({ id }) => id === ctx.params.key)) throw keyNotFound();
-      return withoutKey(account, ctx.params.key, at, KEPT);
+      return withoutKey(account, ctx.params.key, at, ENDED_FOR);
     });
     return { ended: 1 };
   },

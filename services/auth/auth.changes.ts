@@ -1,8 +1,9 @@
 import { action } from "../../mixins/core/params.ts";
 import type { Effect } from "../../mixins/subscriber.mixin.ts";
+import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import type { UserEvent } from "../users/users.events.ts";
 import { type Account, type Followed, followed } from "./auth.domain.ts";
-import { type Auth, accountOf, changeAccount, KEPT } from "./auth.room.ts";
+import { type Auth, accountOf, changeAccount } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 
 const change = (user: string, followed: Followed): Effect[] => [{ action: "v1.auth.follow", params: { user, ...followed } }];
@@ -21,7 +22,7 @@ export const follow = action({
   returns: {},
   async handler(this: Auth, ctx) {
     const { user, active, gone, roles } = ctx.params;
-    const changes = (account: Account) => followed(account, { active, gone, roles }, Date.now(), KEPT);
+    const changes = (account: Account) => followed(account, { active, gone, roles }, Date.now(), ENDED_FOR);
     if (Object.keys(changes(await accountOf(this, user))).length > 0) await changeAccount(this, ctx, user, changes);
     return {};
   },

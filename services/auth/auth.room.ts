@@ -14,9 +14,6 @@ import { composed } from "./auth.tokens.ts";
 export type Auth = Collection & { keys: SigningKeys; guesses: GuessLimit };
 export type AuthCall = Context<unknown, Meta>;
 
-/** For how long a token may still count after its session has ended, hosts' clocks included. */
-export const KEPT = (TOKEN_SECONDS + 60) * 1_000;
-
 /** A user as the room of users tells it. */
 export interface Known {
   readonly id: string;

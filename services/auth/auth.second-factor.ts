@@ -1,10 +1,11 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { SOMEBODY } from "../../mixins/core/policy.ts";
+import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
 import { codesOf, countAttempt, requirePassword } from "./auth.check.ts";
 import { type Account, type Change, endedAll } from "./auth.domain.ts";
-import { type Auth, asker, changeAccount, KEPT, type Known } from "./auth.room.ts";
+import { type Auth, asker, changeAccount, type Known } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { digestOf, newTotpSecret, otpauthUrl, recoveryCodes, totpStep } from "./auth.totp.ts";
 
@@ -102,7 +103,7 @@ export const endSecondFactorOf = action({
   async handler(this: Auth, ctx) {
     asker(ctx);
     await changeAccount(this, ctx, ctx.params.user, (account) => {
-      return { ...endedAll(account, Date.now(), KEPT), secondFactor: null, _second: null };
+      return { ...endedAll(account, Date.now(), ENDED_FOR), secondFactor: null, _second: null };
     });
     return { secondFactor: false };
   },

@@ -3,7 +3,7 @@ import { documents } from "../../mixins/collection.mixin.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
-import { operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
+import { ENDED_FOR, operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
 import { masterKey } from "../../mixins/trust/master-key.ts";
 import type { Revoked } from "../../mixins/trust/revocations.ts";
 import { createKey, listKeys, readKey, removeKey, rotateKey } from "./auth.api-keys.ts";
@@ -13,7 +13,7 @@ import { accountFields } from "./auth.events.ts";
 import { GuessLimit } from "./auth.guesses.ts";
 import { type Keep, SigningKeys } from "./auth.keys.ts";
 import { firstLink, invite, redeem } from "./auth.links.ts";
-import { type Auth, asker, KEPT } from "./auth.room.ts";
+import { type Auth, asker } from "./auth.room.ts";
 import { beginSecondFactor, confirmSecondFactor, endSecondFactor, endSecondFactorOf } from "./auth.second-factor.ts";
 import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
 
@@ -94,7 +94,7 @@ export default {
       },
       async handler(this: Auth, ctx): Promise<Revoked> {
         const { since = 0 } = ctx.params;
-        const from = Math.max(since - SKEW, Date.now() - KEPT);
+        const from = Math.max(since - SKEW, Date.now() - ENDED_FOR);
         const found = await this.adapter.documents.find({ query: { endedAt: { $gte: from } }, sort: ["endedAt"], limit: MOST_TOLD });
         const accounts = found as unknown as Account[];
         return {

@@ -2,10 +2,11 @@ import { randomUUIDv7 } from "node:crypto";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
+import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import { acceptable, codesOf, countAttempt, passwordWrong, requirePassword, verified } from "./auth.check.ts";
 import { began, ended, endedAll, refreshed, refreshInvalid, sessionsOf, withPassword } from "./auth.domain.ts";
 import { hashPassword } from "./auth.passwords.ts";
-import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, grant, KEPT, type Known } from "./auth.room.ts";
+import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, grant, type Known } from "./auth.room.ts";
 import { taken } from "./auth.second-factor.ts";
 import * as shapes from "./auth.shapes.ts";
 import { digestOf, newSecret, parted } from "./auth.tokens.ts";
@@ -44,7 +45,7 @@ export const login = action({
     await changeAccount(this, ctx, user.id, (now) => {
       if (now._hash !== account!._hash) throw wrong(); // it was changed meanwhile
       const opened = { id: session, began: at, seen: at, refresh: digestOf(secret), spent: [], ...(agent && { agent }) };
-      return { ...taken(now, code, at), ...began(now, opened, at, KEPT), _roles: user.roles, ...(rehashed && { _hash: rehashed }) };
+      return { ...taken(now, code, at), ...began(now, opened, at, ENDED_FOR), _roles: user.roles, ...(rehashed && { _hash: rehashed }) };
     });
     for (const guessed of [address, codesOf(user.id)]) this.guesses.right(guessed);
     return grant(this, user, session, secret, at);
@@ -66,8 +67,8 @@ export const refresh = action({
     const [secret, at] = [newSecret(), Date.now()];
     const user = await activeUser(ctx, id);
     const after = await changeAccount(this, ctx, id, (account) => {
-      const change = refreshed(account, session, digest, digestOf(secret), at, KEPT); // first: only who has a token of it changes anything
-      return user ? { ...change, _roles: user.roles } : ended(account, [session], at, KEPT);
+      const change = refreshed(account, session, digest, digestOf(secret), at, ENDED_FOR); // first: only who has a token of it changes anything
+      return user ? { ...change, _roles: user.roles } : ended(account, [session], at, ENDED_FOR);
     });
     if (!user || !sessionsOf(after, at).some((one) => one.id === session)) {
       throw new Rejected("SESSION_ENDED", "This refresh token had been used before, so its session has ended: log in again", 401);
@@ -137,7 +138,7 @@ export const endAll = action({
     asker(ctx);
     const { user } = ctx.params;
     const open = sessionsOf(await accountOf(this, user), Date.now()).length;
-    await changeAccount(this, ctx, user, (account) => endedAll(account, Date.now(), KEPT));
+    await changeAccount(this, ctx, user, (account) => endedAll(account, Date.now(), ENDED_FOR));
     return { ended: open };
   },
 });
@@ -155,13 +156,13 @@ export const changePassword = action({
     const hash = await acceptable(ctx, id, ctx.params.password);
     await changeAccount(this, ctx, id, (now) => {
       if (now._hash !== account._hash) throw passwordWrong(); // it was changed meanwhile
-      return withPassword(now, hash, Date.now(), KEPT);
+      return withPassword(now, hash, Date.now(), ENDED_FOR);
     });
     return { ended: sessionsOf(account, Date.now()).length };
   },
 });
 
 const end = async (auth: Auth, ctx: AuthCall, user: string, ids: string[]) => {
-  await changeAccount(auth, ctx, user, (account) => ended(account, ids, Date.now(), KEPT));
+  await changeAccount(auth, ctx, user, (account) => ended(account, ids, Date.now(), ENDED_FOR));
   return { ended: ids.length };
 };

@@ -1,5 +1,5 @@
 import { startNode } from "../../../mixins/runtime/node.ts";
-import { actingAs, OPERATOR } from "../../../mixins/trust/operator.ts";
+import { OPERATOR } from "../../../mixins/trust/operator.ts";
 import { dealRequest } from "../../deals.ts";
 import { printRounds, type Work } from "./rounds.ts";
 
@@ -8,8 +8,7 @@ const BATCH = 100; // calls between two looks at the clock
 
 const node = await startNode({ rooms: ["customers", "products", "inventory", "deals"], quiet: true });
 const asked = { meta: { user: OPERATOR } };
-const broker = actingAs(OPERATOR, node.broker);
-const deal = (await broker.call("v1.deals.open", dealRequest(1, 3))) as { id: string };
+const deal = (await node.broker.call("v1.deals.open", dealRequest(1, 3), asked)) as { id: string };
 const { id } = deal;
 const deals = new Map([[id, deal]]);
 const find = async (params: { id: string }) => deals.get(params.id);
