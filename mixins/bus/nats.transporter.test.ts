@@ -73,9 +73,12 @@ test("what was on its way when NATS went away fails at once, as something that m
 test("a NATS that hangs is noticed within seconds, not at the end of a call's time", { skip }, async (t) => {
   const { nats, caller } = await pair(t);
   nats.signal("SIGSTOP");
-  const { type, ms } = await outcome(caller.call(SAY, { id: "a" }));
-  assert.equal(type, "BUS_UNAVAILABLE");
-  assert.ok(ms < 5_000, `it took ${ms} ms`);
+  const said = await until(async () => {
+    const asked = await outcome(caller.call(SAY, { id: "a" }));
+    return asked.type !== undefined && asked; // one may come through before it stands still
+  });
+  assert.equal(said.type, "BUS_UNAVAILABLE");
+  assert.ok(said.ms < 5_000, `it took ${said.ms} ms`);
   nats.signal("SIGCONT");
   await until(async () => (await outcome(caller.call(SAY, { id: "a" }))).answer);
 });

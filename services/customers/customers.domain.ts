@@ -1,5 +1,5 @@
 import { canonical } from "../../mixins/core/decimal.ts";
-import { Rejected } from "../../mixins/core/errors.ts";
+import { Conflict, Rejected } from "../../mixins/core/errors.ts";
 import type { Customer } from "./customers.events.ts";
 
 type Draft = Partial<Customer>;
@@ -51,10 +51,15 @@ export const refusalOf = ({ mergedInto }: Draft): Rejected | undefined =>
 
 type Get = (id: string) => Draft | undefined;
 
-/** The customer that stands for this one now: a double's, and that one's if it was merged in its turn. */
-export const standsFor = (id: string, get: Get): string => {
+/**
+ * The customer that stands for this one now: a double's, and that one's if it was merged in its turn. Throws `VERSION_CONFLICT` where that
+ * leads in a circle: what was looked at is of different moments.
+ */
+export const standsFor = (id: string, get: Get, passed: readonly string[] = []): string => {
   const into = get(id)?.mergedInto;
-  return into === undefined ? id : standsFor(into, get);
+  if (into === undefined) return id;
+  if (passed.includes(into)) throw new Conflict(into, get(into)?.version ?? 0);
+  return standsFor(into, get, [...passed, into]);
 };
 
 /** Whether `id` is still to be merged into `target`, for which nobody stands any more. Throws `MERGE_CYCLE`, `CUSTOMER_MERGED`. */
