@@ -25,6 +25,7 @@ const where = (path: string, operator: string, value: unknown): Part => ({ [fiel
 
 const conditionOf = (condition: Condition): Part => {
   const { path, operator } = condition;
+  if (operator === "$prefix" && condition.value === "") return where(path, "$gte", ""); // any text, and nothing else is compared with texts
   if (operator === "$prefix") return where(path, "$regex", `^${escapePattern(condition.value as string)}`);
   if (operator !== "$in") return where(path, operator, condition.value);
   const values = condition.values.map(storable);

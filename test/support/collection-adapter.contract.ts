@@ -32,7 +32,7 @@ export interface AdapterDriver {
   open(room: string, settings: { indexes?: readonly IndexDeclaration[] }): Promise<Adapter>;
   /** Makes the room as if there had never been a document. */
   empty(adapter: Adapter): Promise<void>;
-  /** Whether the server answers every question as MongoDB does: the stand-in takes numbers for texts that begin with nothing, and misses fields of numbers. */
+  /** Whether the server answers every question as MongoDB does: the stand-in misses what fields of numbers and of empty arrays lack. */
   exact: boolean;
   /** How many random rounds each property gets. */
   rounds: number;
@@ -48,6 +48,9 @@ const indexes: IndexDeclaration[] = [
 ];
 
 const ids = (found: { _id?: unknown }[]) => found.map((doc) => doc._id);
+
+const missesFieldsOf = (query: unknown, docs: readonly { n?: unknown }[]) =>
+  JSON.stringify(query).includes('"n.x":{"$exists":false}') && docs.some(({ n }) => Array.isArray(n) && n.length === 0);
 
 /** What every adapter of a collection must do. */
 export const adapterContract = (driver: AdapterDriver): void => {
@@ -79,7 +82,7 @@ export const adapterContract = (driver: AdapterDriver): void => {
         const json = JSON.parse(JSON.stringify(docs)) as typeof docs;
         await fill(json);
         for (const q of queries) {
-          if (!driver.exact && JSON.stringify(q).includes('"$prefix":""')) continue;
+          if (!driver.exact && missesFieldsOf(q, json)) continue;
           const expected = ids(new Query(forMingo(q) as object).find(json).all() as typeof docs).sort();
           for (const adapter of [plain, indexed]) {
             assert.deepEqual(ids(await adapter.find({ query: q as Record<string, unknown> })).sort(), expected, JSON.stringify(q));
