@@ -7,33 +7,31 @@ const sent = () => {
   const messages: [string, string, string | undefined][] = [];
   const bundles = new Bundles(
     (topic, data, reply) => messages.push([topic, data.toString(), reply]),
-    (node) => node !== "plain",
+    (node) => `to ${node ?? "all"}`,
   );
   return { messages, bundles };
 };
 
-test("what one turn brings for a node is one message, in order; what is for all, or for a node that takes no bundles, goes one by one", async () => {
+test("what one turn brings for a node, or for all, is one message, in order, and says first who speaks", async () => {
   const { messages, bundles } = sent();
   bundles.put("REQ.a", "1", "a", "RES.me.a");
-  bundles.put("REQ.plain", "2", "plain", "RES.me.plain");
+  bundles.put("REQ.c", "2", "c", "RES.me.c");
   bundles.put("REQ.a", "3", "a", "RES.me.a");
-  bundles.put("REQ.plain", "4", "plain", "RES.me.plain");
+  bundles.put("REQ.c", "4", "c", "RES.me.c");
   bundles.put("INFO", "5");
   bundles.put("INFO", "6");
   bundles.put("RES.b", "7", "b");
   assert.deepEqual(messages, []);
   await turn();
   assert.deepEqual(messages, [
-    ["REQ.a", "[1,3]", "RES.me.a"],
-    ["REQ.plain", "2", "RES.me.plain"],
-    ["REQ.plain", "4", "RES.me.plain"],
-    ["INFO", "5", undefined],
-    ["INFO", "6", undefined],
-    ["RES.b", "7", undefined],
+    ["REQ.a", '["to a",1,3]', "RES.me.a"],
+    ["REQ.c", '["to c",2,4]', "RES.me.c"],
+    ["INFO", '["to all",5,6]', undefined],
+    ["RES.b", '["to b",7]', undefined],
   ]);
   bundles.put("RES.b", "8", "b");
   await turn();
-  assert.deepEqual(messages.at(-1), ["RES.b", "8", undefined]);
+  assert.deepEqual(messages.at(-1), ["RES.b", '["to b",8]', undefined]);
 });
 
 test("8 KB go at once, and what is larger goes alone", () => {
@@ -45,6 +43,6 @@ test("8 KB go at once, and what is larger goes alone", () => {
   bundles.put("RES.a", large, "a");
   assert.deepEqual(
     messages.map(([, data]) => data.length),
-    [9 * 1_001 + 1, 1_000, 20_000],
+    [9 * 1_001 + 8, 1_009, 20_009],
   );
 });

@@ -3,7 +3,9 @@ import { Errors, Transporters } from "moleculer";
 import { connect, Events, type Msg, type NatsConnection } from "nats";
 import { Rejected } from "../core/errors.ts";
 import { dependsOn } from "../runtime/health.ts";
-import { Bundles } from "./bundles.ts";
+import { type Caller, EVERYBODY, nodeToken } from "../trust/node-identity.ts";
+import { Bundles, HEAD } from "./bundles.ts";
+import { Callers, proving, servicesOf } from "./callers.ts";
 import { natsOptions } from "./nats.options.ts";
 import { isNodeId, isPayload, type Packet, type Payload, trim } from "./packets.ts";
 import { PendingCalls } from "./pending.calls.ts";
@@ -29,14 +31,17 @@ export class NatsTransporter extends Transporters.NATS {
     (topic, data, reply) => {
       if (this.client && !this.client.isClosed()) this.client.publish(topic, data, reply === undefined ? undefined : { reply });
     },
-    (node) => this.broker.registry.nodes.get(node)?.metadata?.bundles === true, // other kinds of Moleculer nodes do not
+    (target) => nodeToken(this.nodeID, target ?? EVERYBODY),
   );
+  #callers!: Callers;
   #pending?: PendingCalls;
   #held: Packet[] = [];
   /** Calls of others that this node has taken and not answered. */
   #taken = 0;
   #leaving = false;
   #closing = false;
+  /** Packets that were refused and are not told yet. */
+  #refused = 0;
   /** It was away, and its next INFO says so. */
   #back = false;
   #forget = () => {};
@@ -47,6 +52,7 @@ export class NatsTransporter extends Transporters.NATS {
   }
 
   override async connect(): Promise<void> {
+    this.#callers = new Callers(this.broker);
     this.#forget = dependsOn("nats", () => {
       if (!this.connected) throw busUnavailable();
     });
@@ -95,23 +101,45 @@ export class NatsTransporter extends Transporters.NATS {
     return topic;
   }
 
-  /** One packet, or a bundle of them. */
+  /** Who speaks, and his packets. */
   override async incomingMessage(cmd: string, data?: Uint8Array): Promise<void> {
     let told: unknown;
     try {
       told = JSON.parse(Buffer.from(data!.buffer, data!.byteOffset, data!.length).toString());
     } catch {}
-    if (!Array.isArray(told)) return this.#take(cmd, told);
-    for (const payload of told) void this.#take(cmd, payload);
+    if (!Array.isArray(told)) return this.#refuse(cmd, "it is none of ours");
+    const caller = this.#callers.who(told[0]);
+    if (!caller) return this.#refuse(cmd, "nobody knows its sender");
+    for (let i = 1; i < told.length; i++) void this.#take(cmd, told[i], caller);
   }
 
-  #take(cmd: string, payload: unknown): Promise<void> | undefined {
-    if (!isPayload(payload)) {
-      this.logger.warn({ event: "packet-refused", packet: cmd, reason: "it is not JSON, or its sender can be no node" });
-      return;
+  #refuse(packet: string, reason: string) {
+    if (this.#refused++ === 0) setTimeout(() => this.#tellRefused(packet, reason), 1_000).unref(); // whoever sends many does not fill the log
+  }
+
+  #tellRefused(packet: string, reason: string) {
+    this.logger.warn({ event: "packet-refused", packet, reason, times: this.#refused });
+    this.#refused = 0;
+  }
+
+  #take(cmd: string, payload: unknown, caller: Caller): Promise<void> | undefined {
+    if (!isPayload(payload) || payload.sender !== caller.node)
+      return void this.#refuse(cmd, "its sender is somebody else, or can be no node");
+    if (cmd === "INFO") {
+      payload.services = servicesOf(payload.services, caller);
+      if (payload.back) this.transit.removePendingRequestByNodeID(payload.sender);
+    } else if (cmd === "RES")
+      payload.meta = undefined; // an answer is what was asked for, and changes nothing of who asks
+    else if (cmd === "REQ") {
+      this.#taken++;
+      const admitted = this.#callers.admit(payload, caller);
+      if (admitted) return admitted.then((refusal) => this.#handle(cmd, payload, refusal));
     }
-    if (cmd === "REQ") this.#taken++;
-    else if (cmd === "INFO" && payload.back) this.transit.removePendingRequestByNodeID(payload.sender);
+    return this.#handle(cmd, payload);
+  }
+
+  #handle(cmd: string, payload: Payload & { sender: string }, refusal?: Error): Promise<void> | undefined {
+    if (refusal) return void this.transit.sendResponse(payload.sender, payload.id as string, {}, {}, undefined as never, refusal);
     return this.messageHandler(cmd, { type: cmd, target: null, payload } as unknown as Packet);
   }
 
@@ -136,6 +164,8 @@ export class NatsTransporter extends Transporters.NATS {
     const isCall = type === "REQ" || type === "RES";
     try {
       const topic = this.getTopicName(type, target);
+      if (type === "REQ") packet.payload.meta = proving(packet.payload.meta);
+      else if (type === "RES") packet.payload.meta = undefined;
       if (isCall) trim(packet.payload);
       let text = this.#write(packet);
       if (text.length > this.#most / 3 && Buffer.byteLength(text) > this.#most) text = this.#write(this.#instead(packet));
@@ -158,9 +188,9 @@ export class NatsTransporter extends Transporters.NATS {
     return JSON.stringify(payload);
   }
 
-  /** How many bytes the server takes in one message. */
+  /** How many bytes of packets the server takes in one message. */
   get #most(): number {
-    return this.client?.info?.max_payload ?? Number.POSITIVE_INFINITY;
+    return (this.client?.info?.max_payload ?? Number.POSITIVE_INFINITY) - HEAD;
   }
 
   /** What is sent in place of an answer that is too large. Throws where it is something else. */

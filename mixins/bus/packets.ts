@@ -6,6 +6,10 @@ export type Packet = Parameters<Transporters.NATS["publish"]>[0];
 export interface Payload {
   sender?: unknown;
   services?: unknown;
+  /** Of a call or an answer: its id; of a call: how deep it is among calls that call, and what goes with it. */
+  id?: unknown;
+  level?: unknown;
+  meta?: unknown;
   /** Of an INFO: its node was away, and what others had sent there and had no answer to is lost. */
   back?: boolean;
 }

@@ -30,12 +30,12 @@ export interface SigningKey {
 export const signed = async (
   { kid, jwk }: SigningKey,
   issuer: string,
-  { id, roles, session }: User,
+  { id, roles, session, machine }: User,
   seconds: number,
   at = Date.now(),
 ): Promise<string> => {
   const now = at / 1_000;
-  return new SignJWT({ roles, ...(session && { sid: session }) })
+  return new SignJWT({ roles, ...(session && { sid: session }), ...(machine && { machine }) })
     .setProtectedHeader({ alg: ALGORITHM, kid, typ: TOKEN_TYPE })
     .setIssuer(issuer)
     .setAudience(issuer)
@@ -51,9 +51,11 @@ export const publicPart = ({ kid, jwk: { kty, crv, x } }: SigningKey): PublicKey
 export const OPERATOR_KEY = "operator";
 const PKCS8 = Buffer.from("302e020100300506032b657004220420", "hex"); // what stands before the 32 bytes of an Ed25519 key (RFC 8410)
 
-/** The key of the operator's tokens follows from the master key: whoever can read that one needs no room to be up, and no password. */
-export const operatorKeyOf = (masterKey: Buffer): SigningKey => {
-  const seed = Buffer.from(hkdfSync("sha256", masterKey, "", "operator's key", 32));
-  const key = createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" });
-  return { kid: OPERATOR_KEY, jwk: key.export({ format: "jwk" }) as JWK };
+/** An Ed25519 key that follows from the master key and what it is for. */
+export const seedKeyOf = (masterKey: Buffer, purpose: string): JWK => {
+  const seed = Buffer.from(hkdfSync("sha256", masterKey, "", purpose, 32));
+  return createPrivateKey({ key: Buffer.concat([PKCS8, seed]), format: "der", type: "pkcs8" }).export({ format: "jwk" }) as JWK;
 };
+
+/** The key of the operator's tokens follows from the master key: whoever can read that one needs no room to be up, and no password. */
+export const operatorKeyOf = (masterKey: Buffer): SigningKey => ({ kid: OPERATOR_KEY, jwk: seedKeyOf(masterKey, "operator's key") });

@@ -1,7 +1,10 @@
 import type { Context, Middleware } from "moleculer";
 import type { Meta } from "../core/context.ts";
+import { Rejected } from "../core/errors.ts";
 import { freeze } from "../core/freeze.ts";
 import { hiddenFrom, refusalOf, without } from "../core/policy.ts";
+import { mayCall } from "./node-calls.ts";
+import { proofOf } from "./proofs.ts";
 
 type Handler = (ctx: Context<unknown, Meta>) => Promise<unknown>;
 
@@ -21,18 +24,22 @@ const partOf = (answer: unknown, names: ReadonlySet<string>): unknown => {
 /**
  * A published action asks who calls, whichever way he came: over HTTP, where the door has asked already, by the REPL, or by
  * code of ours that forgot to say. It leaves out of its answer what the caller does not see. What a room does for a caller whom it has let in,
- * it does in its own name.
+ * it does in its own name: within the process all, from another node what its rooms call (`node-calls.ts`).
  */
 export const authorize: Middleware = {
   name: "Authorize",
   localAction(next, action) {
     const { name, permission, visibility } = action as { name: string; permission?: string; visibility?: string };
     const room = name.split(".")[1] ?? "";
-    if (visibility !== "published") return next;
+    const published = visibility === "published";
     const call = next as Handler;
+    const { nodeID } = this;
     return (ctx: Context<unknown, Meta>) => {
-      if (ctx.level > 1) return call(ctx);
-      const { user } = ctx.meta;
+      const elsewhere = ctx.nodeID !== nodeID && ctx.nodeID !== null;
+      if (ctx.level > 1 || !published) {
+        return elsewhere && !mayCall(ctx.nodeID!, name) ? Promise.reject(notYours(name)) : call(ctx);
+      }
+      const user = elsewhere && !proofOf(ctx.meta.user) ? undefined : ctx.meta.user;
       const refusal = refusalOf(user, permission);
       if (refusal) return Promise.reject(refusal);
       const names = hiddenFrom(user, room);
@@ -40,3 +47,6 @@ export const authorize: Middleware = {
     };
   },
 };
+
+const notYours = (action: string) =>
+  new Rejected("NODE_NOT_ALLOWED", `${action} is not called by your node's rooms in their own name`, 403);

@@ -1,12 +1,29 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import type { User } from "../core/context.ts";
+import { config } from "../runtime/config.ts";
+import { operatorKeyOf, signed, TOKEN_SECONDS } from "./access-token.ts";
+import { hasMasterKey, masterKey } from "./master-key.ts";
+import { prove } from "./proofs.ts";
 
 /** Whoever starts a process on the rooms' own stores: he could read and change all of it by hand. */
 export const OPERATOR: User = Object.freeze({ id: "operator", roles: Object.freeze(["admin"]) });
 
+const RENEWED = (TOKEN_SECONDS * 1_000) / 2; // milliseconds
+const proven = new WeakMap<User, number>();
+
+/** Sees to it that other nodes believe who this user of the process's own is: where it has the master key it may sign for him. */
+export const vouchFor = async (user: User): Promise<void> => {
+  const now = Date.now();
+  if (!config.transporter || !hasMasterKey() || now - (proven.get(user) ?? 0) < RENEWED) return;
+  prove(user, await signed(operatorKeyOf(masterKey()), config.issuer, user, TOKEN_SECONDS, now));
+  proven.set(user, now);
+};
+
 /** The broker as this user calls on it. */
 export const actingAs = (user: User, broker: ServiceBroker): ServiceBroker => {
-  const call = (action: string, params?: object, options?: CallingOptions) =>
-    broker.call(action, params ?? {}, { ...options, meta: { user, ...options?.meta } });
+  const call = async (action: string, params?: object, options?: CallingOptions) => {
+    await vouchFor(user);
+    return broker.call(action, params ?? {}, { ...options, meta: { user, ...options?.meta } });
+  };
   return Object.create(broker, { call: { value: call } });
 };

@@ -4,6 +4,7 @@ import type { User } from "../core/context.ts";
 import { Rejected, Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { ALGORITHM, API_KEY, OPERATOR_KEY, OPERATOR_SECONDS, type PublicKey, TOKEN_SECONDS, TOKEN_TYPE } from "./access-token.ts";
+import { prove } from "./proofs.ts";
 
 const [LONGEST, LONGEST_KEY] = [4_096, 256]; // characters
 const MOST_KEPT = 20_000;
@@ -22,8 +23,8 @@ interface Verified {
 export interface Sources {
   /** The public keys, looked for because of this one. */
   keys(kid: string): Promise<readonly PublicKey[]>;
-  /** Whose an API key is, and until when that counts, in milliseconds since the epoch. */
-  apiKey(key: string): Promise<{ user: User; until: number }>;
+  /** Whose an API key is, until when that counts, in milliseconds since the epoch, and an access token that says so to other nodes. */
+  apiKey(key: string): Promise<{ user: User; until: number; token: string }>;
 }
 
 /** Whether what a token says was taken back since. */
@@ -37,15 +38,17 @@ export class Tokens {
   readonly #ended: Ended;
   readonly #verified = new LRUCache<string, Verified>({ max: MOST_KEPT });
   readonly #own: readonly PublicKey[];
+  readonly #leeway: number;
   #keys: Map<string, Awaited<ReturnType<typeof importJWK>>> | undefined;
   #looked = Number.NEGATIVE_INFINITY;
   #looking: Promise<void> | undefined;
 
-  /** `own` keys are known without being asked for. */
-  constructor(sources: Sources, ended: Ended, own: readonly PublicKey[] = []) {
+  /** `own` keys are known without being asked for; `leeway` seconds more than it says a token counts, for clocks that differ. */
+  constructor(sources: Sources, ended: Ended, own: readonly PublicKey[] = [], leeway = 0) {
     this.#sources = sources;
     this.#ended = ended;
     this.#own = own;
+    this.#leeway = leeway;
   }
 
   /** Whose the token is; at once where it was verified before. Throws `TOKEN_INVALID`, `TOKEN_EXPIRED`, `SESSION_ENDED` (401). */
@@ -63,10 +66,10 @@ export class Tokens {
   async #readKey(key: string): Promise<User> {
     if (key.length > LONGEST_KEY) throw new Rejected("API_KEY_INVALID", "This is no API key of ours", 401);
     const made = Date.now();
-    const { user, until } = await this.#sources.apiKey(key).catch((error: Error & { type?: string }) => {
+    const { user, until, token } = await this.#sources.apiKey(key).catch((error: Error & { type?: string }) => {
       throw error.type === "API_KEY_INVALID" || error instanceof Unavailable ? error : unknowable(error);
     });
-    this.#verified.set(key, { user: Object.freeze(user), made, until });
+    this.#verified.set(key, { user: prove(Object.freeze(user), token), made, until });
     return user;
   }
 
@@ -86,6 +89,7 @@ export class Tokens {
       audience: config.issuer,
       algorithms: [ALGORITHM],
       typ: TOKEN_TYPE,
+      clockTolerance: this.#leeway,
       requiredClaims: ["sub", "iat", "exp", "jti"],
     }).catch((error: Error & { code?: string }) => {
       if (error.code === "ERR_JWT_EXPIRED") throw expired();
@@ -93,7 +97,7 @@ export class Tokens {
     });
     const most = protectedHeader.kid === OPERATOR_KEY ? OPERATOR_SECONDS : TOKEN_SECONDS;
     if (!(payload.exp! - payload.iat! <= most + 1)) throw invalid(); // nobody of ours gives one for longer
-    const verified = { user: userOf(payload), made: payload.iat! * 1_000, until: payload.exp! * 1_000 };
+    const verified = { user: prove(userOf(payload), token), made: payload.iat! * 1_000, until: (payload.exp! + this.#leeway) * 1_000 };
     this.#verified.set(token, verified);
     return this.#still(token, verified);
   }
@@ -126,9 +130,14 @@ export class Tokens {
 const imported = async (keys: readonly PublicKey[]) =>
   new Map(await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key, ALGORITHM)] as const)));
 
-const userOf = ({ sub, sid, roles }: JWTPayload): User => {
+const userOf = ({ sub, sid, roles, machine }: JWTPayload): User => {
   const names = Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [];
-  return Object.freeze({ id: sub!, roles: Object.freeze(names) as string[], ...(typeof sid === "string" && { session: sid }) });
+  return Object.freeze({
+    id: sub!,
+    roles: Object.freeze(names) as string[],
+    ...(typeof sid === "string" && { session: sid }),
+    ...(machine === true && { machine }),
+  });
 };
 
 const unknowable = (cause: Error) =>

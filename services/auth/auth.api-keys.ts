@@ -2,7 +2,8 @@ import { randomUUIDv7 } from "node:crypto";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
-import { API_KEY, ENDED_FOR } from "../../mixins/trust/access-token.ts";
+import { config } from "../../mixins/runtime/config.ts";
+import { API_KEY, ENDED_FOR, signed } from "../../mixins/trust/access-token.ts";
 import { requirePassword } from "./auth.check.ts";
 import { type ApiKey, keyFits, keysOf, withKey, withoutKey } from "./auth.domain.ts";
 import { type Auth, accountOf, activeUser, asker, changeAccount } from "./auth.room.ts";
@@ -108,7 +109,7 @@ export const readKey = action({
   visibility: "public",
   permission: ANYONE,
   params: { key: shapes.secret },
-  returns: { user: "object", until: "number" },
+  returns: { user: "object", until: "number", token: "string" },
   async handler(this: Auth, ctx) {
     const token = parted(ctx.params.key.slice(API_KEY.length));
     const at = Date.now();
@@ -122,6 +123,9 @@ export const readKey = action({
       });
     }
     const roles = key.roles.filter((role) => user.roles.includes(role));
-    return { user: { id: user.id, roles, session: key.id, machine: true }, until: Math.min(key.until, at + COUNTS) };
+    const asks = { id: user.id, roles, session: key.id, machine: true } as const;
+    const until = Math.min(key.until, at + COUNTS);
+    const proof = await signed(await this.keys.current(), config.issuer, asks, Math.max(1, Math.ceil((until - at) / 1_000)), at);
+    return { user: asks, until, token: proof };
   },
 });

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
+import { vouchFor } from "../../mixins/trust/operator.ts";
 
 /** A call to a room. `occurredAt`: when it happened, in epoch milliseconds, where the items do not say it themselves. */
 export type Call = (action: string, params: object, occurredAt?: number) => Promise<unknown>;
@@ -12,7 +13,10 @@ const PATIENCE = 120_000;
 export const callThrough =
   (broker: ServiceBroker): Call =>
   (action, params, occurredAt) =>
-    patiently(() => broker.call(action, params, { meta: { user: USER, occurredAt }, timeout: TIMEOUT }));
+    patiently(async () => {
+      await vouchFor(USER);
+      return broker.call(action, params, { meta: { user: USER, occurredAt }, timeout: TIMEOUT });
+    });
 
 /** Something has begun and is not done, in this process or another: ask again. */
 export class NotYet extends Error {

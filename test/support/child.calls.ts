@@ -1,6 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { ServiceBroker } from "moleculer";
-import { OPERATOR } from "../../mixins/trust/operator.ts";
+import { actingAs, OPERATOR } from "../../mixins/trust/operator.ts";
 
 interface Asked {
   n: number;
@@ -19,8 +19,9 @@ export type Calls = <T>(action: string, params: object, meta?: object) => Promis
 
 /** In the child: makes the calls that its parent sends, as an operator where nobody is named, and says what came of them. */
 export const answerCalls = (broker: ServiceBroker): void => {
+  const asked = actingAs(OPERATOR, broker);
   process.on("message", async ({ n, action, params, meta }: Asked) => {
-    const said = await broker.call(action, params, { meta: { user: OPERATOR, ...meta } }).then(
+    const said = await asked.call(action, params, { meta }).then(
       (answer) => ({ n, answer }),
       ({ type, code, message }) => ({ n, error: { type, code, message } }),
     );

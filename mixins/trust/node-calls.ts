@@ -1,0 +1,35 @@
+import { LRUCache } from "lru-cache";
+import { ALL, type Caller } from "./node-identity.ts";
+
+/** What a room calls in others, in its own name; in itself it may call all. An action as `<room>.<verb>`, with `*` for any. */
+const CALLS: Readonly<Record<string, readonly string[]>> = {
+  gateway: ["auth.keys", "auth.revoked", "auth.readKey"],
+  auth: ["users.get", "users.byEmail", "users.create"],
+  deals: ["inventory.*", "products.*"],
+  events: ["*.deadLetters"],
+  sagas: ["*.sagas"],
+};
+/** What every node may ask: by which keys tokens are signed. */
+const ASKED_BY_ALL = "auth.keys";
+
+const callers = new LRUCache<string, Caller>({ max: 10_000 });
+
+/** Keeps which rooms a node runs that was heard. */
+export const remember = (caller: Caller): void => {
+  if (callers.get(caller.node)?.rooms !== caller.rooms) callers.set(caller.node, caller);
+};
+
+/** Whether a node may call `v1.<room>.<verb>…` in its own name. */
+export const mayCall = (node: string, action: string): boolean => {
+  const rooms = callers.get(node)?.rooms;
+  if (!rooms || rooms === ALL) return rooms === ALL;
+  const [, room = "", verb = ""] = action.split(".");
+  return (
+    `${room}.${verb}` === ASKED_BY_ALL || rooms.has(room) || [...rooms].some((of) => CALLS[of]?.some((one) => covers(one, room, verb)))
+  );
+};
+
+const covers = (granted: string, room: string, verb: string) => {
+  const [ofRoom, ofVerb] = granted.split(".");
+  return (ofRoom === "*" || ofRoom === room) && (ofVerb === "*" || ofVerb === verb);
+};

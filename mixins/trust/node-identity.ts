@@ -1,0 +1,178 @@
+import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify, X509Certificate } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { LRUCache } from "lru-cache";
+import { config } from "../runtime/config.ts";
+import { Refused } from "../runtime/refused.ts";
+import { seedKeyOf } from "./access-token.ts";
+import { hasMasterKey, masterKey } from "./master-key.ts";
+
+/** Which node speaks, and which rooms it may run; of a node with the master key: all. */
+export interface Caller {
+  readonly node: string;
+  readonly rooms: ReadonlySet<string> | typeof ALL;
+}
+
+export const ALL = "*";
+/** Of a token that is for all who hear it. */
+export const EVERYBODY = "*";
+/** What stands in a node's certificate, once for each room that it may run: `banyan://room/deals`, or `banyan://room/*`. */
+export const ROOM_URI = "banyan://room/";
+
+const TYPE = "node+jwt";
+const SECONDS = 120;
+const RENEWED = 60_000; // milliseconds
+const SKEW = 30; // seconds that the clocks of two hosts may differ
+const LONGEST = 4_096; // characters
+const MOST = 5_000;
+
+/** What this process signs with, and what it says of itself beside it. */
+interface Signer {
+  readonly head: object;
+  readonly algorithm: null | "sha256";
+  readonly key: KeyObject;
+  /** Where a certificate names it: the beginning of its nodes' ids. */
+  readonly name?: string;
+}
+
+const b64 = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
+
+let own: Signer | undefined;
+
+/**
+ * What this process signs with: the key of its certificate (`TLS_CERT_FILE`, `TLS_KEY_FILE`), else one that follows from the master key.
+ * Throws `Refused` in a cluster without either.
+ */
+const signer = (): Signer => {
+  own ??= config.tlsCertFile ? ofCertificate(config.tlsCertFile, config.tlsKeyFile!) : ofMasterKey();
+  return own;
+};
+
+const ofMasterKey = (): Signer => {
+  if (!hasMasterKey())
+    throw new Refused("In a cluster a node says who it is: set TLS_CERT_FILE and TLS_KEY_FILE (npm run certs), or MASTER_KEY_FILE");
+  return { head: { alg: "EdDSA", typ: TYPE }, algorithm: null, key: createPrivateKey({ key: nodesKey(), format: "jwk" }) };
+};
+
+const nodesKey = () => seedKeyOf(masterKey(), "nodes' key");
+
+const ofCertificate = (certFile: string, keyFile: string): Signer => {
+  const certificate = new X509Certificate(readFileSync(certFile));
+  const key = createPrivateKey(readFileSync(keyFile));
+  if (!certificate.checkPrivateKey(key)) throw new Refused(`${keyFile} is not the key of ${certFile}`);
+  const name = nameOf(certificate);
+  if (!name || roomsOf(certificate).length === 0)
+    throw new Refused(`${certFile} is no node's certificate: npm run certs -- --nodes makes them`);
+  return { head: { alg: "ES256", typ: TYPE, x5c: [certificate.raw.toString("base64")] }, algorithm: "sha256", key, name };
+};
+
+const nameOf = ({ subject }: X509Certificate) => /^CN=([A-Za-z0-9_]{1,40})$/m.exec(subject)?.[1];
+const roomsOf = ({ subjectAltName = "" }: X509Certificate) =>
+  subjectAltName.split(", ").flatMap((name) => (name.startsWith(`URI:${ROOM_URI}`) ? [name.slice(4 + ROOM_URI.length)] : []));
+
+/** Throws `Refused` where this process could not say who it is, or not under this id. */
+export const requireIdentity = (node: string): void => {
+  const { name } = signer();
+  if (name !== undefined && !isNamed(node, name))
+    throw new Refused(`NODE_ID must be ${name} or begin with ${name}-, as its certificate says`);
+};
+
+/** Where a certificate names this process: how the ids of its nodes must begin. */
+export const identityName = (): string | undefined => (config.tlsCertFile ? signer().name : undefined);
+
+const isNamed = (node: string, name: string) => node === name || node.startsWith(`${name}-`);
+
+const made = new Map<string, { token: string; at: number }>();
+
+/** What a node says of itself to another (or to `EVERYBODY`): it counts for two minutes, there and nowhere else. */
+export const nodeToken = (node: string, audience: string, at = Date.now()): string => {
+  const known = made.get(`${node} ${audience}`);
+  if (known && at - known.at < RENEWED && at >= known.at) return known.token;
+  const { head, algorithm, key } = signer();
+  const iat = Math.floor(at / 1_000);
+  const text = `${b64(head)}.${b64({ iss: config.issuer, sub: node, aud: audience, iat, exp: iat + SECONDS })}`;
+  const signature = sign(algorithm, Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
+  const token = `${text}.${signature.toString("base64url")}`;
+  if (made.size >= MOST) made.clear();
+  made.set(`${node} ${audience}`, { token, at });
+  return token;
+};
+
+/** Reads what other nodes say of themselves. What was read once is known until it expires. */
+export class NodeTokens {
+  readonly #node: string;
+  readonly #known = new LRUCache<string, Caller & { until: number }>({ max: MOST });
+
+  /** `node` is the one that reads. */
+  constructor(node: string) {
+    this.#node = node;
+  }
+
+  /** Who speaks; undefined where it is no node of ours, or speaks to another one. */
+  read(token: unknown, at = Date.now()): Caller | undefined {
+    if (typeof token !== "string" || token.length > LONGEST) return undefined;
+    const known = this.#known.get(token);
+    if (known) return known.until > at ? known : undefined;
+    try {
+      const caller = this.#verify(token, at / 1_000);
+      if (caller) this.#known.set(token, caller);
+      return caller;
+    } catch {
+      return undefined; // no JSON, no certificate, no key: whatever it is, it is no token of ours
+    }
+  }
+
+  #verify(token: string, now: number): (Caller & { until: number }) | undefined {
+    const [head = "", claims = "", signature = "", ...more] = token.split(".");
+    const { alg, typ, x5c } = parsed(head);
+    const { iss, sub, aud, iat, exp } = parsed(claims);
+    if (typ !== TYPE || more.length > 0 || iss !== config.issuer || typeof sub !== "string") return undefined;
+    if (aud !== this.#node && aud !== EVERYBODY) return undefined;
+    if (!(typeof iat === "number" && typeof exp === "number" && iat - SKEW <= now && now < exp + SKEW && exp - iat <= SECONDS))
+      return undefined;
+    const certificate = alg === "ES256" ? certificateIn(x5c, now * 1_000) : undefined;
+    const key = certificate ? certificate.publicKey : alg === "EdDSA" && hasMasterKey() ? publicNodesKey() : undefined;
+    if (!key) return undefined;
+    const text = Buffer.from(`${head}.${claims}`);
+    if (!verify(certificate ? "sha256" : null, text, { key, dsaEncoding: "ieee-p1363" }, Buffer.from(signature, "base64url")))
+      return undefined;
+    const until = (exp + SKEW) * 1_000;
+    if (!certificate) return { node: sub, rooms: ALL, until };
+    const [name, rooms] = [nameOf(certificate), roomsOf(certificate)];
+    if (!name || !isNamed(sub, name) || rooms.length === 0) return undefined;
+    return { node: sub, rooms: rooms.includes(ALL) ? ALL : new Set(rooms), until: Math.min(until, certificate.validToDate.getTime()) };
+  }
+}
+
+const parsed = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, "base64url").toString());
+
+let nodesPublic: KeyObject | undefined;
+const publicNodesKey = () => {
+  nodesPublic ??= createPublicKey({ key: nodesKey(), format: "jwk" });
+  return nodesPublic;
+};
+
+/** One that an authority of ours has made, and that counts now. */
+const certificateIn = (x5c: unknown, at: number): X509Certificate | undefined => {
+  const [raw] = Array.isArray(x5c) ? x5c : [];
+  if (typeof raw !== "string") return undefined;
+  const certificate = new X509Certificate(Buffer.from(raw, "base64"));
+  const counts = certificate.validFromDate.getTime() <= at + SKEW * 1_000 && at < certificate.validToDate.getTime();
+  const ours = authorities().some((ca) => certificate.checkIssued(ca) && certificate.verify(ca.publicKey));
+  return counts && ours && !certificate.ca && certificate.publicKey.asymmetricKeyDetails?.namedCurve === "prime256v1"
+    ? certificate
+    : undefined;
+};
+
+let known: { digest: string; all: X509Certificate[] } | undefined;
+
+/** What stands in `TLS_CA_FILE`: one, or two while one follows the other. */
+const authorities = (): X509Certificate[] => {
+  if (!config.tlsCaFile) return [];
+  const text = readFileSync(config.tlsCaFile, "utf8");
+  const digest = createHash("sha256").update(text).digest("hex");
+  if (known?.digest !== digest) {
+    const all = text.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g) ?? [];
+    known = { digest, all: all.map((pem) => new X509Certificate(pem)) };
+  }
+  return known.all;
+};
