@@ -2,6 +2,7 @@ import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { onPath } from "../../test/servers/recipe.ts";
 import { type Server as Started, startServer } from "../../test/servers/start.ts";
+import { keys } from "../credentials.ts";
 import { type Program, Server } from "../server.ts";
 import { install, START } from "../systems.ts";
 import { Member } from "./member.ts";
@@ -74,7 +75,7 @@ export class RemoteSystems {
   }
 
   #env(dir: string): Record<string, string> {
-    return { TRANSPORTER: this.#nats.url, MONGO_URL: this.#mongo?.url ?? "mongodb://127.0.0.1:1", DATA_DIR: dir }; // the echo room stores nothing
+    return { ...keys, TRANSPORTER: this.#nats.url, MONGO_URL: this.#mongo?.url ?? "mongodb://127.0.0.1:1", DATA_DIR: dir }; // the echo room stores nothing
   }
 
   #profile(name: RemoteName): string[] {

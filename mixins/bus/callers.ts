@@ -2,7 +2,7 @@ import type { ServiceBroker } from "moleculer";
 import type { Meta, User } from "../core/context.ts";
 import type { PublicKey } from "../trust/access-token.ts";
 import { remember } from "../trust/node-calls.ts";
-import { ALL, type Caller, NodeTokens, requireIdentity } from "../trust/node-identity.ts";
+import { ALL, type Caller, NodeTokens } from "../trust/node-identity.ts";
 import { proofOf } from "../trust/proofs.ts";
 import { Tokens } from "../trust/tokens.ts";
 import type { Payload } from "./packets.ts";
@@ -31,7 +31,6 @@ export class Callers {
   readonly #users: Tokens;
 
   constructor(broker: ServiceBroker) {
-    requireIdentity(broker.nodeID);
     this.#nodes = new NodeTokens(broker.nodeID);
     const keys = async (kid: string) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys;
     const apiKey = () => Promise.reject(new Error("an API key stays at the door"));

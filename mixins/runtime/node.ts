@@ -66,6 +66,7 @@ export const startNode = async (options: NodeOptions = {}): Promise<RunningNode>
   const schemas = await Promise.all(rooms.map(load));
   const logger: BrokerOptions["logger"] = { type: "Console", options: { level: "warn", formatter: "short" } };
   const broker = new ServiceBroker({ ...settings, ...(quiet && { logger }), ...over, skipProcessEventRegistration: true });
+  if (config.transporter) (await import("../trust/node-identity.ts")).requireIdentity(broker.nodeID);
   const status = statusPort ? await tellStatus(broker, config.host, statusPort) : undefined;
   try {
     await bringUpAll(rooms, broker);
