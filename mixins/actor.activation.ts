@@ -20,6 +20,15 @@ export interface Activation<S> {
   waiting: number;
 }
 
+/** What came of a command. */
+export interface Decision<S> {
+  appended: boolean;
+  state: S;
+  version: number;
+  /** Settles when it is known whether the store has what the answer rests on. */
+  stored: Promise<void>;
+}
+
 const MAX_KEYS = 32;
 
 export const newActivation = <S>(state: S): Activation<S> => ({

@@ -2,7 +2,12 @@ import type { ServiceSchema } from "moleculer";
 import { Rejected } from "./core/errors.ts";
 import { id } from "./core/ids.ts";
 import { action } from "./core/params.ts";
+import { isWithin, type Kept } from "./core/policy.ts";
 import type { Commit, EventStore } from "./storage/event-store.ts";
+
+interface Peeking {
+  peek(id: string): Promise<Kept | undefined>;
+}
 
 const event = { type: "object", props: { type: "string" } } as const; // with the fields of its type: see docs/events.md
 const optional = { type: "string", optional: true } as const;
@@ -53,10 +58,13 @@ export const recordActions = (store: () => EventStore): ServiceSchema["actions"]
     visibility: "public",
     params: { id, after, limit },
     returns: { items: { type: "array", items: { type: "object", props: recorded } }, next: { type: "number", optional: true } },
-    async handler(ctx) {
+    kept: true,
+    async handler(this: Peeking, ctx) {
       const { id, after, limit } = ctx.params;
-      const commits = await store().read(id, after, limit);
-      if (commits.length === 0 && after === 0) throw new Rejected("HISTORY_NOT_FOUND", `Nothing ever happened to ${id}`, 404);
+      const { keepers } = ctx.locals;
+      const hidden = keepers && !isWithin(keepers, (await this.peek(id)) ?? {});
+      const commits = hidden ? [] : await store().read(id, after, limit);
+      if (hidden || (commits.length === 0 && after === 0)) throw new Rejected("HISTORY_NOT_FOUND", `Nothing ever happened to ${id}`, 404);
       const items = commits.map(toRecorded);
       return items.length === limit ? { items, next: items.at(-1)!.version } : { items };
     },

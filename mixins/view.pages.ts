@@ -1,7 +1,7 @@
 import { hash } from "node:crypto";
 import { Rejected } from "./core/errors.ts";
 import { freeze } from "./core/freeze.ts";
-import type { Place, ViewStore } from "./storage/view-store.ts";
+import type { Place, ViewRow, ViewStore } from "./storage/view-store.ts";
 import type { Projection } from "./view.sink.ts";
 
 export interface Page<D> {
@@ -18,6 +18,8 @@ export interface PageParams {
   descending?: boolean;
   seen?: string;
   where?: Record<string, string | undefined>;
+  /** Only what has one of these in its columns, a filter each; in the order as if it were one list. */
+  anyOf?: readonly Record<string, string>[];
 }
 
 /** One page of a view, frozen, and where the next one begins. Throws `CURSOR_INVALID` where it is to go on in another list than it was given by. */
@@ -26,19 +28,23 @@ export const readPage = async <D extends object>(
   { show }: Projection<D, never>,
   params: PageParams,
 ): Promise<Page<D>> => {
-  const { limit = 50, after, from, to, where = {}, descending = false } = params;
-  const list = hash("sha1", JSON.stringify([descending, from, to, where]), "base64url").slice(0, 8);
-  const rows = await store.find({
-    where,
-    from,
-    to,
-    descending,
-    after: after === undefined ? undefined : fromCursor(after, list),
-    limit: limit + 1,
-  });
+  const { limit = 50, after, from, to, where = {}, anyOf, descending = false } = params;
+  const list = hash("sha1", JSON.stringify([descending, from, to, where, anyOf]), "base64url").slice(0, 8);
+  const asked = { from, to, descending, after: after === undefined ? undefined : fromCursor(after, list), limit: limit + 1 };
+  const fits = (one: Record<string, string>) => Object.entries(one).every(([name, value]) => (where[name] ?? value) === value);
+  const ways = anyOf?.filter(fits) ?? [{}];
+  const found = await Promise.all(ways.map((one) => store.find({ ...asked, where: { ...where, ...one } })));
+  const rows = found.length === 1 ? found[0]! : merged(found, descending).slice(0, limit + 1);
   const items = rows.slice(0, limit).map(({ document }) => (show ? show(document) : document) as D);
   const last = rows[limit - 1];
   return freeze(rows.length > limit && last ? { items, next: toCursor(last.order, last.place, list) } : { items });
+};
+
+/** Of lists in one order the one that they make together: what stands in several stands there once. */
+const merged = <D>(lists: readonly ViewRow<D>[][], descending: boolean): ViewRow<D>[] => {
+  const all = new Map(lists.flat().map((row) => [row.place, row]));
+  const before = (a: ViewRow<D>, b: ViewRow<D>) => (a.order === b.order ? a.place < b.place : a.order < b.order);
+  return [...all.values()].sort((a, b) => (before(a, b) === descending ? 1 : -1));
 };
 
 const toCursor = (order: string, place: Place, list: string) => Buffer.from(JSON.stringify([order, place, list])).toString("base64url");

@@ -90,10 +90,11 @@ export class View<D extends object> {
 
   /** A page of the list; the same frozen object as long as nothing has changed. */
   async page(params: PageParams): Promise<Page<D>> {
-    if (params.seen) await this.#seen(params.seen);
+    const { seen, ...asked } = params;
+    if (seen) await this.#seen(seen);
     const now = this.#stamp();
     const stamp = now instanceof Promise ? await now : now;
-    const key = JSON.stringify([params.limit, params.after, params.from, params.to, params.descending, params.where]);
+    const key = JSON.stringify(asked); // all of it: among it whose documents the asker reaches
     const kept = this.#pages.get(key);
     if (kept?.stamp === stamp) return kept.page;
     const page = await readPage(this.#serving.store, this.#spec, params);

@@ -1,7 +1,10 @@
+import type { Keepers } from "./policy.ts";
+
 /** Who asks. */
 export interface User {
   readonly id: string;
   readonly roles: readonly string[];
+  readonly teams?: readonly string[];
   /** Under which login, or by which API key; an operator of the host has none. */
   readonly session?: string;
   /** Set where an API key asks in his name. */
@@ -23,4 +26,10 @@ export interface Meta {
   traceId?: string;
   /** What led to this call: a saga's id, or a commit as `<room>/<stream>@<version>`. */
   cause?: string;
+}
+
+/** What is known of a call where it is answered, and goes no further. */
+export interface Locals {
+  /** Whose records the caller reaches, where that is not all. */
+  keepers?: Keepers;
 }

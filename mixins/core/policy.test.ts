@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { ANYONE, hiddenFrom, ROLES, refusalOf, SOMEBODY, without } from "./policy.ts";
+import { ANYONE, hiddenFrom, isWithin, keepersWithin, ROLES, reachOf, refusalOf, SOMEBODY, without } from "./policy.ts";
 
 const ann = (...roles: string[]) => ({ id: "ann", roles });
 const said = (...asked: Parameters<typeof refusalOf>) => refusalOf(...asked)?.code ?? "may";
@@ -34,6 +34,31 @@ test("what a role has of one room it has of no other", () => {
       assert.equal(said(ann("clerk"), `${room}.${verb}`, only), room === "deals" ? "may" : 403);
     }),
   );
+});
+
+test("a permission reaches as far as the widest grant that covers it, and no further", () => {
+  const reach = fc.constantFrom("own", "team", "all");
+  const grants = fc.array(fc.tuple(fc.constantFrom("deals.read", "deals.*", "*.read", "users.read", "*.write"), reach), { maxLength: 5 });
+  fc.assert(
+    fc.property(grants, (given) => {
+      const roles = Object.fromEntries(given.map(([grant, of], i) => [`r${i}`, [of === "all" ? grant : `${grant}:${of}`]]));
+      const covering = given.filter(([grant]) => ["deals.read", "deals.*", "*.read"].includes(grant)).map(([, of]) => of);
+      const widest = ["all", "team", "own"].find((of) => covering.includes(of as never));
+      assert.equal(reachOf(ann(...Object.keys(roles)), "deals.read", roles), widest);
+    }),
+  );
+});
+
+test("within reach is what one keeps, with team also what one's teams keep, and nothing that nobody keeps", () => {
+  const keepers = (reach: "own" | "team" | "all") => keepersWithin({ id: "ann", roles: [], teams: ["eu"] }, reach);
+  const seen = (reach: "own" | "team" | "all") =>
+    [{ owner: "ann" }, { owner: "bob", team: "eu" }, { owner: "bob", team: "uk" }, { team: "eu" }, {}].map((kept) =>
+      isWithin(keepers(reach), kept),
+    );
+  assert.deepEqual(seen("own"), [true, false, false, false, false]);
+  assert.deepEqual(seen("team"), [true, true, false, true, false]);
+  assert.deepEqual(seen("all"), [true, true, true, true, true]);
+  assert.equal(isWithin(keepersWithin({ id: "ann", roles: [] }, "team"), { owner: "bob" }), false, "no team is no team");
 });
 
 test("costs and margins are shown to whoever may see them, and to nobody else; what other rooms call so is theirs", () => {

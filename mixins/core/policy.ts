@@ -5,13 +5,22 @@ import { Rejected } from "./errors.ts";
 export const ANYONE = "anyone";
 export const SOMEBODY = "somebody";
 
-/** What each role may do: permissions as actions declare them (`deals.read`), with `*` for any room or any verb. */
+/** Which records a permission reaches: those that one keeps oneself, those of one's teams as well, or all there are. */
+export type Reach = "own" | "team" | "all";
+
+/**
+ * What each role may do: permissions as actions declare them (`deals.read`), with `*` for any room or any verb; where it is not for all
+ * records, behind a colon for which (`deals.write:own`).
+ */
 export type Roles = Readonly<Record<string, readonly string[]>>;
 
 const READ = ["customers.read", "products.read", "inventory.read", "deals.read"];
 
+/** Who may do everything: no policy takes anything from this role, for then nobody could give it back. */
+export const ADMIN = "admin";
+
 export const ROLES: Roles = {
-  admin: ["*.*"],
+  [ADMIN]: ["*.*"],
   trader: [...READ, "customers.write", "deals.write", "analytics.read"],
   warehouse: [...READ, "inventory.write"],
   bookkeeper: [...READ, "products.write", "deals.book", "analytics.read", "costs.read"],
@@ -28,10 +37,12 @@ const FIELDS: Readonly<Record<string, ReadonlySet<string>>> = {
   analytics: new Set(["cost", "margin"]),
 };
 
-const covers = (granted: string, permission: string): boolean => {
+/** What a grant reaches of a permission; undefined where it does not cover it. */
+const reachedBy = (grant: string, permission: string): Reach | undefined => {
+  const [granted = "", reach = "all"] = grant.split(":");
   const [room, verb] = granted.split(".");
   const [wantedRoom, wantedVerb] = permission.split(".");
-  return (room === "*" || room === wantedRoom) && (verb === "*" || verb === wantedVerb);
+  return (room === "*" || room === wantedRoom) && (verb === "*" || verb === wantedVerb) ? (reach as Reach) : undefined;
 };
 
 /**
@@ -47,8 +58,44 @@ export const refusalOf = (user: User | undefined, permission: string | undefined
   });
 };
 
-const has = (user: User, permission: string, roles: Roles): boolean =>
-  user.roles.some((role) => Object.hasOwn(roles, role) && roles[role]!.some((granted) => covers(granted, permission)));
+const has = (user: User, permission: string, roles: Roles): boolean => reachOf(user, permission, roles) !== undefined;
+
+const WIDER: Readonly<Record<Reach, number>> = { own: 1, team: 2, all: 3 };
+
+/** What of each role covers a permission, and how far. */
+export const grantsOf = (user: User, permission: string, roles: Roles): { role: string; grant: string; reach: Reach }[] =>
+  user.roles.flatMap((role) =>
+    (Object.hasOwn(roles, role) ? roles[role]! : []).flatMap((grant) => {
+      const reach = reachedBy(grant, permission);
+      return reach ? [{ role, grant, reach }] : [];
+    }),
+  );
+
+/** How far this user's permission reaches: as far as the widest of what his roles have; undefined where he has it not at all. */
+export const reachOf = (user: User, permission: string, roles: Roles = ROLES): Reach | undefined =>
+  grantsOf(user, permission, roles).reduce<Reach | undefined>((widest, { reach }) => {
+    return widest && WIDER[widest] >= WIDER[reach] ? widest : reach;
+  }, undefined);
+
+/** Who keeps a record, and in which team; nobody where it does not say. */
+export interface Kept {
+  readonly owner?: string;
+  readonly team?: string;
+}
+
+/** Of which keepers somebody sees the records: his own, and of these teams. */
+export interface Keepers {
+  readonly owner: string;
+  readonly teams: readonly string[];
+}
+
+/** Whose records are within a user's reach; undefined where all are. */
+export const keepersWithin = (user: User, reach: Reach): Keepers | undefined =>
+  reach === "all" ? undefined : { owner: user.id, teams: reach === "team" ? (user.teams ?? []) : [] };
+
+/** Whether a record is one of these, or its caller reaches all. */
+export const isWithin = (keepers: Keepers | undefined, { owner, team }: Kept): boolean =>
+  !keepers || owner === keepers.owner || (team !== undefined && keepers.teams.includes(team));
 
 /** The names of the fields that this user does not see in a room's answers; undefined where he sees all. */
 export const hiddenFrom = (user: User | undefined, room: string, roles: Roles = ROLES): ReadonlySet<string> | undefined =>

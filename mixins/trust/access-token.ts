@@ -30,12 +30,12 @@ export interface SigningKey {
 export const signed = async (
   { kid, jwk }: SigningKey,
   issuer: string,
-  { id, roles, session, machine }: User,
+  { id, roles, teams, session, machine }: User,
   seconds: number,
   at = Date.now(),
 ): Promise<string> => {
   const now = at / 1_000;
-  return new SignJWT({ roles, ...(session && { sid: session }), ...(machine && { machine }) })
+  return new SignJWT({ roles, ...(teams?.length && { teams }), ...(session && { sid: session }), ...(machine && { machine }) })
     .setProtectedHeader({ alg: ALGORITHM, kid, typ: TOKEN_TYPE })
     .setIssuer(issuer)
     .setAudience(issuer)

@@ -4,13 +4,14 @@ import { ALL, type Caller } from "./node-identity.ts";
 /** What a room calls in others, in its own name; in itself it may call all. An action as `<room>.<verb>`, with `*` for any. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
   gateway: ["auth.keys", "auth.revoked", "auth.readKey"],
+  policies: ["users.get"],
   auth: ["users.get", "users.byEmail", "users.create"],
   deals: ["inventory.*", "products.*"],
   events: ["*.deadLetters"],
   sagas: ["*.sagas"],
 };
-/** What every node may ask: by which keys tokens are signed. */
-const ASKED_BY_ALL = "auth.keys";
+/** What every node may ask: by which keys tokens are signed, and what the roles may do. */
+const ASKED_BY_ALL = ["auth.keys", "policies.current"];
 
 const callers = new LRUCache<string, Caller>({ max: 10_000 });
 
@@ -25,7 +26,9 @@ export const mayCall = (node: string, action: string): boolean => {
   if (!rooms || rooms === ALL) return rooms === ALL;
   const [, room = "", verb = ""] = action.split(".");
   return (
-    `${room}.${verb}` === ASKED_BY_ALL || rooms.has(room) || [...rooms].some((of) => CALLS[of]?.some((one) => covers(one, room, verb)))
+    ASKED_BY_ALL.includes(`${room}.${verb}`) ||
+    rooms.has(room) ||
+    [...rooms].some((of) => CALLS[of]?.some((one) => covers(one, room, verb)))
   );
 };
 

@@ -130,15 +130,17 @@ export class Tokens {
 const imported = async (keys: readonly PublicKey[]) =>
   new Map(await Promise.all(keys.map(async (key) => [key.kid, await importJWK(key, ALGORITHM)] as const)));
 
-const userOf = ({ sub, sid, roles, machine }: JWTPayload): User => {
-  const names = Array.isArray(roles) ? roles.filter((role) => typeof role === "string") : [];
-  return Object.freeze({
+const userOf = ({ sub, sid, roles, teams, machine }: JWTPayload): User =>
+  Object.freeze({
     id: sub!,
-    roles: Object.freeze(names) as string[],
+    roles: textsOf(roles),
+    ...(teams !== undefined && { teams: textsOf(teams) }),
     ...(typeof sid === "string" && { session: sid }),
     ...(machine === true && { machine }),
   });
-};
+
+const textsOf = (claim: unknown): readonly string[] =>
+  Object.freeze(Array.isArray(claim) ? claim.filter((text) => typeof text === "string") : []);
 
 const unknowable = (cause: Error) =>
   Object.assign(new Unavailable("ROOM_UNAVAILABLE", "Whose token this is cannot be found out at the moment"), { cause });

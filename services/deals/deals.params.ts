@@ -35,6 +35,7 @@ const line = {
   },
 } as const;
 export const lines = { type: "array", min: 1, max: 2_000, items: line } as const;
+export const keeping = { owner: optional(id), team: optional(id) } as const;
 export const header = { saleParty: party, country: { ...country, default: "unknown" }, currency, date: optional(day) } as const;
 export const amendment = {
   saleParty: optional(party),
@@ -83,6 +84,7 @@ export const deal = {
   country,
   currency,
   date: day,
+  ...keeping,
   /** Sum of the lines; what came back is not taken off. Below zero for a return that stands alone. */
   amount,
   cost: optional(amount),
@@ -119,6 +121,7 @@ export const summary = {
   country,
   currency,
   date: day,
+  ...keeping,
   lines: "number",
   amount,
 } as const;

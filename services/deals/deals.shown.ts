@@ -14,13 +14,15 @@ const shownLine = (line: DealLine, amount: bigint) => {
 
 /** A deal with its amounts and margins, as the API answers it. */
 export const show = (deal: Versioned<Deal>) => {
-  const { id, version, status, saleParty, country, currency, date, notes, fulfilling, cancelling, refused } = deal;
+  const { id, version, status, saleParty, country, currency, date, owner, team, notes, fulfilling, cancelling, refused } = deal;
   const amounts = deal.lines.map(amountOf);
   const amount = status === "returned" ? -total(deal.returns.flatMap(({ lines }) => lines)) : amounts.reduce((sum, one) => sum + one, 0n);
   const costed = deal.lines.length > 0 && deal.lines.every((line) => line.cost !== undefined);
   const cost = costed ? deal.lines.reduce((sum, line) => sum + units(line.cost!), 0n) : 0n;
   return {
     ...{ id, version, status: status as Exclude<Deal["status"], "none">, saleParty, country, currency, date, amount: decimal(amount) },
+    ...(owner && { owner }),
+    ...(team && { team }),
     ...(costed && { cost: decimal(cost), margin: decimal(amount - cost) }),
     lines: deal.lines.map((line, i) => shownLine(line, amounts[i]!)),
     returns: deal.returns.map(({ id, date, lines, received, reason }) => ({

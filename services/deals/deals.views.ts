@@ -1,10 +1,10 @@
 import { negate } from "../../mixins/core/decimal.ts";
 import type { Projection } from "../../mixins/view.sink.ts";
-import type { DealEvent, Header } from "./deals.events.ts";
+import type { DealEvent, Header, Keeping } from "./deals.events.ts";
 import { amountOfAll } from "./deals.shown.ts";
 
 /** A deal as lists show it. */
-export interface Summary extends Header {
+export interface Summary extends Header, Keeping {
   id: string;
   version: number;
   status: "open" | "confirming" | "confirmed" | "fulfilled" | "cancelled" | "returned";
@@ -23,20 +23,27 @@ const productsOf = (lines: readonly { product: string }[]) => [...new Set(lines.
 /** The list of deals, by date. */
 export const dealList: Projection<Summary, DealEvent> = {
   name: "deals",
-  number: 2,
+  number: 3,
   source: "deals",
-  columns: { status: (deal) => deal.status, party: (deal) => deal.saleParty, date: (deal) => deal.date },
+  columns: {
+    status: (deal) => deal.status,
+    party: (deal) => deal.saleParty,
+    date: (deal) => deal.date,
+    owner: (deal) => deal.owner ?? "",
+    team: (deal) => deal.team ?? "",
+  },
   many: { product: (deal) => deal.products },
   order: "date",
   show: ({ products, ...deal }) => deal,
-  indexes: [["status"], ["party"]],
+  indexes: [["status"], ["party"], ["owner"], ["team"]],
   on: {
-    DealOpened: (_, { saleParty, country, currency, date, lines }, { stream: id, version }) => ({
-      ...{ id, version, status: "open", saleParty, country, currency, date },
+    DealOpened: (_, { saleParty, country, currency, date, owner, team, lines }, { stream: id, version }) => ({
+      ...{ id, version, status: "open", saleParty, country, currency, date, ...(owner && { owner }), ...(team && { team }) },
       ...{ lines: lines.length, amount: amountOfAll(lines), products: productsOf(lines) },
     }),
     DealAmended: (deal, { type, lines, ...header }, { version }) =>
       change(deal, version, { ...header, ...(lines && { lines: lines.length, amount: amountOfAll(lines), products: productsOf(lines) }) }),
+    DealAssigned: (deal, { owner, team }, { version }) => change(deal, version, { owner, team }),
     SourceAdded: (deal, _, { version }) => change(deal, version, {}),
     NoteAdded: (deal, _, { version }) => change(deal, version, {}),
     ConfirmationStarted: (deal, _, { version }) => change(deal, version, { status: "confirming" }),

@@ -3,6 +3,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { User } from "../../mixins/core/context.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
+import { refusalOf } from "../../mixins/core/policy.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
 import { openSharedLimit } from "../../mixins/storage/open-shared.ts";
@@ -10,6 +11,7 @@ import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
 import { operatorKeyOf, type PublicKey, publicPart } from "../../mixins/trust/access-token.ts";
 import { hasMasterKey, masterKey } from "../../mixins/trust/master-key.ts";
 import { Revocations } from "../../mixins/trust/revocations.ts";
+import { type KnownRoles, rolesOf } from "../../mixins/trust/roles.ts";
 import { type Sources, Tokens } from "../../mixins/trust/tokens.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
@@ -42,6 +44,7 @@ export class Door {
   readonly call: ServiceBroker["call"];
   readonly #tokens: Tokens;
   readonly #revocations: Revocations;
+  readonly #roles: KnownRoles;
   readonly #started: () => boolean;
   readonly #rooms: ReadonlySet<string>;
   readonly #sweep: NodeJS.Timeout;
@@ -67,6 +70,7 @@ export class Door {
       apiKey: (key) => auth("readKey", { key }),
     };
     this.#tokens = new Tokens(sources, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
+    this.#roles = rolesOf(broker);
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
     this.#sweep = setInterval(() => this.#expire(performance.now() - PATIENCE), 1_000).unref();
@@ -80,6 +84,12 @@ export class Door {
   /** Whose a token is. A door that has just opened has to hear first which sessions have ended. */
   identify(token: string): User | Promise<User> {
     return this.#revocations.known ? this.#tokens.verify(token) : this.#revocations.first.then(() => this.#tokens.verify(token));
+  }
+
+  /** Throws where this user may not do what takes the permission. Until it is known what his roles may do, the room says so. */
+  admit(user: User | undefined, permission: string | undefined): void {
+    const refusal = !user || this.#roles.known ? refusalOf(user, permission, this.#roles.roles) : undefined;
+    if (refusal) throw refusal;
   }
 
   handle(req: IncomingMessage, res: ServerResponse) {

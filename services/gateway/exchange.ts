@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Meta, User } from "../../mixins/core/context.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
-import { ANYONE, refusalOf } from "../../mixins/core/policy.ts";
+import { ANYONE } from "../../mixins/core/policy.ts";
 import { type Course, courses } from "../../mixins/runtime/logger.ts";
 import { readBody } from "./body.ts";
 import { courseOf } from "./course.ts";
@@ -104,8 +104,7 @@ export class Exchange {
       meta.user = user;
       this.course = { ...this.course, user: user.id };
     }
-    const refusal = refusalOf(user, route.action!.permission);
-    if (refusal) throw refusal;
+    this.#door.admit(user, route.action!.permission);
     if (this.course.traceId !== this.course.requestId) meta.traceId = this.course.traceId;
     if (this.#query !== "") readQuery(this.#query, route.rules, params);
     if (route.http.csv && params.limit === undefined && wantsCsv(this.req.headers.accept)) params.limit = route.rules.limit?.max; // a table is wanted whole

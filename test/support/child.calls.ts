@@ -1,6 +1,5 @@
 import type { ChildProcess } from "node:child_process";
 import type { ServiceBroker } from "moleculer";
-import { actingAs, OPERATOR } from "../../mixins/trust/operator.ts";
 
 interface Asked {
   n: number;
@@ -18,7 +17,8 @@ interface Said {
 export type Calls = <T>(action: string, params: object, meta?: object) => Promise<T>;
 
 /** In the child: makes the calls that its parent sends, as an operator where nobody is named, and says what came of them. */
-export const answerCalls = (broker: ServiceBroker): void => {
+export const answerCalls = async (broker: ServiceBroker): Promise<void> => {
+  const { actingAs, OPERATOR } = await import("../../mixins/trust/operator.ts"); // reads the configuration, which a parent has yet to make
   const asked = actingAs(OPERATOR, broker);
   process.on("message", async ({ n, action, params, meta }: Asked) => {
     const said = await asked.call(action, params, { meta }).then(

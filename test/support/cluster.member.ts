@@ -16,5 +16,5 @@ process.on("SIGTERM", async () => {
   process.exit(0);
 });
 process.on("disconnect", () => process.exit(1));
-answerCalls(node.broker);
+await answerCalls(node.broker);
 process.send!({ url: node.url });

@@ -4,8 +4,8 @@ import { operatorKeyOf, signed } from "../../mixins/trust/access-token.ts";
 const DAY = 86_400;
 
 /** A header that says who asks: an administrator where no roles are named. */
-export const bearer = async (id = "tester", roles: readonly string[] = ["admin"]): Promise<string> =>
-  `Bearer ${await signed(operatorKeyOf(Buffer.from(process.env.MASTER_KEY!, "base64")), process.env.ISSUER!, { id, roles }, DAY)}`;
+export const bearer = async (id = "tester", roles: readonly string[] = ["admin"], teams: readonly string[] = []): Promise<string> =>
+  `Bearer ${await signed(operatorKeyOf(Buffer.from(process.env.MASTER_KEY!, "base64")), process.env.ISSUER!, { id, roles, teams }, DAY)}`;
 
 export const authorization = await bearer();
 

@@ -9,7 +9,7 @@ for (const module of process.argv.slice(2)) {
   broker.createService(room);
 }
 await broker.start();
-answerCalls(broker);
+await answerCalls(broker);
 process.on("disconnect", async () => {
   await broker.stop();
   process.exit(0);
