@@ -9,7 +9,7 @@ import { without } from "../../test/support/cluster.ts";
 import { until } from "../../test/support/other-node.ts";
 import type { Meta } from "../core/context.ts";
 import { action } from "../core/params.ts";
-import { SOMEBODY } from "../core/policy.ts";
+import { ROLES, SOMEBODY } from "../core/policy.ts";
 import { operatorKeyOf, publicPart, signed } from "../trust/access-token.ts";
 import { masterKey } from "../trust/master-key.ts";
 import { EVERYBODY, nodeToken } from "../trust/node-identity.ts";
@@ -44,6 +44,12 @@ const auth = {
   actions: { keys: { visibility: "public", handler: () => ({ keys: [publicPart(key)] }) } },
 } as unknown as ServiceSchema;
 
+const policies = {
+  name: "policies",
+  version: 1,
+  actions: { current: { visibility: "public", handler: () => ({ digest: "1", roles: ROLES }) } },
+} as unknown as ServiceSchema;
+
 type Forge = (change?: object, token?: string) => object | string;
 
 /** A room with something to guard, a node that calls it, and a stranger with a connection to the bus, who listens to what is said to him. */
@@ -51,7 +57,7 @@ const scene = async (t: TestContext) => {
   const nats = await startServer("nats");
   t.after(() => nats.stop());
   const { schema, seen } = vault();
-  const room = await startBroker(t, nats.url, "room", [schema, auth]);
+  const room = await startBroker(t, nats.url, "room", [schema, auth, policies]);
   const caller = await startBroker(t, nats.url, "caller", []);
   await knows(caller, "v1.vault.open", 1);
   const stranger: NatsConnection = await connect({ servers: nats.url.replace("nats://", "") });

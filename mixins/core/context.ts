@@ -9,6 +9,8 @@ export interface User {
   readonly session?: string;
   /** Set where an API key asks in his name. */
   readonly machine?: true;
+  /** Of a key that has a limit of its own: requests a second. */
+  readonly rate?: number;
 }
 
 /** What travels with every call: who asks, on whose behalf, and the key under which repeating it changes nothing. */

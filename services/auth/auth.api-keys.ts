@@ -19,9 +19,10 @@ const keyNotFound = () => new Rejected("API_KEY_NOT_FOUND", "You have no such ke
 const keyInvalid = () => new Rejected("API_KEY_INVALID", "This API key was never made, was taken back, or has expired", 401);
 
 const iso = (at: number) => new Date(at).toISOString();
-const shown = ({ id, name, roles, made, until, seen }: ApiKey) => ({
+const shown = ({ id, name, roles, made, until, seen, rate }: ApiKey) => ({
   ...{ id, name, roles: [...roles], made: iso(made), until: iso(until) },
   ...(seen !== undefined && { seen: iso(seen) }),
+  ...(rate !== undefined && { rate }),
 });
 
 export const createKey = action({
@@ -35,16 +36,25 @@ export const createKey = action({
     name: shapes.agent,
     roles: { type: "array", items: shapes.roleName, min: 1, max: 20 },
     days: shapes.days,
+    rate: shapes.rate,
   },
   returns: { ...shapes.apiKey, key: "string" },
   async handler(this: Auth, ctx) {
     const { id: user, roles: own } = asker(ctx);
-    const { name, roles, days = 90, password } = ctx.params;
+    const { name, roles, days = 90, password, rate } = ctx.params;
     const beyond = roles.filter((role) => !own.includes(role));
     if (beyond.length > 0) throw new Rejected("NOT_ALLOWED", `You have not the role ${beyond.join(", ")} yourself`, 403);
     await requirePassword(this, user, password);
     const [secret, made] = [newSecret(), Date.now()];
-    const key: ApiKey = { id: randomUUIDv7(), name, roles, digest: digestOf(secret), made, until: made + days * DAY };
+    const key: ApiKey = {
+      id: randomUUIDv7(),
+      name,
+      roles,
+      digest: digestOf(secret),
+      made,
+      until: made + days * DAY,
+      ...(rate && { rate }),
+    };
     await changeAccount(this, ctx, user, (account) => withKey(account, key, made));
     return { ...shown(key), key: API_KEY + composed(user, key.id, secret) };
   },
@@ -123,7 +133,7 @@ export const readKey = action({
       });
     }
     const roles = key.roles.filter((role) => user.roles.includes(role));
-    const asks = { id: user.id, roles, session: key.id, machine: true } as const;
+    const asks = { id: user.id, roles, teams: user.teams, session: key.id, machine: true, ...(key.rate && { rate: key.rate }) } as const;
     const until = Math.min(key.until, at + COUNTS);
     const proof = await signed(await this.keys.current(), config.issuer, asks, Math.max(1, Math.ceil((until - at) / 1_000)), at);
     return { user: asks, until, token: proof };

@@ -2,7 +2,7 @@ import { action } from "../../mixins/core/params.ts";
 import type { Effect } from "../../mixins/subscriber.mixin.ts";
 import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import type { UserEvent } from "../users/users.events.ts";
-import { type Account, type Followed, followed } from "./auth.domain.ts";
+import { type Account, type Followed, followed, standing } from "./auth.domain.ts";
 import { type Auth, accountOf, changeAccount } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 
@@ -10,8 +10,8 @@ const change = (user: string, followed: Followed): Effect[] => [{ action: "v1.au
 
 /** What follows for a login when its user changes. */
 export const subscriptions = {
-  "users.UserSaved": ({ document: { id, status, roles = [] } }: Extract<UserEvent, { type: "UserSaved" }>) =>
-    change(id, { active: status !== "disabled", roles }),
+  "users.UserSaved": ({ document: { id, status, roles = [], teams } }: Extract<UserEvent, { type: "UserSaved" }>) =>
+    change(id, { active: status !== "disabled", roles: standing({ roles, teams }) }),
   "users.UserRemoved": (_: UserEvent, { stream }: { stream: string }) => change(stream, { active: false, gone: true, roles: [] }),
 };
 

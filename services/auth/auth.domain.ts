@@ -54,6 +54,8 @@ export interface ApiKey {
   readonly made: number;
   readonly until: number;
   readonly seen?: number;
+  /** Requests a second, where it may make fewer than its user. */
+  readonly rate?: number;
 }
 
 /** What is kept of a user's logins. The fields with `_` never leave the room. */
@@ -141,12 +143,16 @@ export const endedAll = (account: Account, at: number, kept: number): Change => 
   _voidBefore: at,
 });
 
-/** A user as his room tells it. */
+/** A user as his room tells it; `roles` are those and his teams, as `standing` has them. */
 export interface Followed {
   readonly active: boolean;
   readonly gone?: boolean;
   readonly roles: readonly string[];
 }
+
+/** What a user's tokens say of him, in one list: whoever has another one gets other tokens. */
+export const standing = ({ roles, teams = [] }: { roles: readonly string[]; teams?: readonly string[] }): readonly string[] =>
+  teams.length === 0 ? roles : [...roles, ...teams.map((team) => `@${team}`)];
 
 /**
  * What becomes of his logins when a user is not what he was: whoever is disabled has none, who is gone leaves nothing to whoever has his id

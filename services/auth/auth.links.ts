@@ -3,7 +3,7 @@ import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import { acceptable } from "./auth.check.ts";
-import { LINK_COUNTS, linkInvalid, takeLink, withPassword } from "./auth.domain.ts";
+import { LINK_COUNTS, linkInvalid, standing, takeLink, withPassword } from "./auth.domain.ts";
 import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, type Known } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { composed, digestOf, newSecret, parted } from "./auth.tokens.ts";
@@ -52,7 +52,7 @@ export const redeem = action({
     const hash = await acceptable(ctx, id, ctx.params.password);
     await changeAccount(this, ctx, id, (account) => {
       takeLink(account, digest, Date.now());
-      return { ...withPassword(account, hash, Date.now(), ENDED_FOR), _roles: user.roles };
+      return { ...withPassword(account, hash, Date.now(), ENDED_FOR), _roles: standing(user) };
     });
     return { user: id, email: user.email };
   },

@@ -20,6 +20,7 @@ export interface Known {
   readonly name: string;
   readonly email: string;
   readonly roles: readonly string[];
+  readonly teams?: readonly string[];
   readonly status: "active" | "disabled";
 }
 
@@ -42,8 +43,8 @@ export const changeAccount = (auth: Auth, ctx: AuthCall, user: string, decide: (
   });
 
 /** What somebody gets who has logged in: both tokens, and for how many seconds the one for access counts. */
-export const grant = async (auth: Auth, { id, roles }: Known, session: string, refresh: string, at: number) => ({
-  accessToken: await signed(await auth.keys.current(), config.issuer, { id, roles, session }, TOKEN_SECONDS, at),
+export const grant = async (auth: Auth, { id, roles, teams }: Known, session: string, refresh: string, at: number) => ({
+  accessToken: await signed(await auth.keys.current(), config.issuer, { id, roles, teams, session }, TOKEN_SECONDS, at),
   refreshToken: composed(id, session, refresh),
   tokenType: "Bearer" as const,
   expiresIn: TOKEN_SECONDS,

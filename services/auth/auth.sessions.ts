@@ -4,7 +4,7 @@ import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
 import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import { acceptable, codesOf, countAttempt, passwordWrong, requirePassword, verified } from "./auth.check.ts";
-import { began, ended, endedAll, refreshed, refreshInvalid, sessionsOf, withPassword } from "./auth.domain.ts";
+import { began, ended, endedAll, refreshed, refreshInvalid, sessionsOf, standing, withPassword } from "./auth.domain.ts";
 import { hashPassword } from "./auth.passwords.ts";
 import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, grant, type Known } from "./auth.room.ts";
 import { taken } from "./auth.second-factor.ts";
@@ -17,6 +17,7 @@ const wrong = () => new Rejected("LOGIN_FAILED", "E-mail and password do not bel
 export const login = action({
   description: "Logs in with e-mail and password, and the second factor's code where there is one",
   rest: "POST /login",
+  http: { session: "begins", rate: 20 },
   visibility: "published",
   permission: ANYONE,
   params: {
@@ -24,6 +25,7 @@ export const login = action({
     password: shapes.given,
     code: { ...shapes.code, optional: true },
     agent: { ...shapes.agent, optional: true },
+    cookies: shapes.cookies,
   },
   returns: shapes.granted,
   async handler(this: Auth, ctx) {
@@ -45,7 +47,12 @@ export const login = action({
     await changeAccount(this, ctx, user.id, (now) => {
       if (now._hash !== account!._hash) throw wrong(); // it was changed meanwhile
       const opened = { id: session, began: at, seen: at, refresh: digestOf(secret), spent: [], ...(agent && { agent }) };
-      return { ...taken(now, code, at), ...began(now, opened, at, ENDED_FOR), _roles: user.roles, ...(rehashed && { _hash: rehashed }) };
+      return {
+        ...taken(now, code, at),
+        ...began(now, opened, at, ENDED_FOR),
+        _roles: standing(user),
+        ...(rehashed && { _hash: rehashed }),
+      };
     });
     for (const guessed of [address, codesOf(user.id)]) this.guesses.right(guessed);
     return grant(this, user, session, secret, at);
@@ -55,12 +62,13 @@ export const login = action({
 export const refresh = action({
   description: "Exchanges a refresh token for the next one and a new access token. One that comes twice ends its session",
   rest: "POST /refresh",
+  http: { session: "goesOn" },
   visibility: "published",
   permission: ANYONE,
-  params: { refreshToken: shapes.secret },
+  params: { refreshToken: { ...shapes.secret, optional: true } }, // a browser's is in its cookies
   returns: shapes.granted,
   async handler(this: Auth, ctx) {
-    const token = parted(ctx.params.refreshToken);
+    const token = parted(ctx.params.refreshToken ?? "");
     if (!token) throw refreshInvalid();
     const { user: id, about: session, digest } = token;
     if (!(await accountOf(this, id))._sessions) throw refreshInvalid(); // nothing is written for what anybody can make up
@@ -68,7 +76,7 @@ export const refresh = action({
     const user = await activeUser(ctx, id);
     const after = await changeAccount(this, ctx, id, (account) => {
       const change = refreshed(account, session, digest, digestOf(secret), at, ENDED_FOR); // first: only who has a token of it changes anything
-      return user ? { ...change, _roles: user.roles } : ended(account, [session], at, ENDED_FOR);
+      return user ? { ...change, _roles: standing(user) } : ended(account, [session], at, ENDED_FOR);
     });
     if (!user || !sessionsOf(after, at).some((one) => one.id === session)) {
       throw new Rejected("SESSION_ENDED", "This refresh token had been used before, so its session has ended: log in again", 401);
@@ -80,6 +88,7 @@ export const refresh = action({
 export const logout = action({
   description: "Ends the session that asks: its tokens count nowhere within a second",
   rest: "POST /logout",
+  http: { session: "ends" },
   visibility: "published",
   permission: SOMEBODY,
   params: {},
@@ -146,6 +155,7 @@ export const endAll = action({
 export const changePassword = action({
   description: "Sets another password; all sessions end, also the one that asks, and all API keys",
   rest: "POST /password",
+  http: { session: "ends" },
   visibility: "published",
   permission: SOMEBODY,
   params: { current: shapes.given, password: shapes.given },

@@ -6,17 +6,15 @@ import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
 import { refusalOf } from "../../mixins/core/policy.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
-import { openSharedLimit } from "../../mixins/storage/open-shared.ts";
-import type { SharedLimit } from "../../mixins/storage/shared-limit.ts";
 import { operatorKeyOf, type PublicKey, publicPart } from "../../mixins/trust/access-token.ts";
 import { hasMasterKey, masterKey } from "../../mixins/trust/master-key.ts";
 import { Revocations } from "../../mixins/trust/revocations.ts";
 import { type KnownRoles, rolesOf } from "../../mixins/trust/roles.ts";
 import { type Sources, Tokens } from "../../mixins/trust/tokens.ts";
+import { Allowances } from "./allowances.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
-import { SharedRateLimit } from "./limits.shared.ts";
-import { clientBehind, type Limit, RateLimit } from "./limits.ts";
+import { clientBehind } from "./limits.ts";
 import { Router } from "./router.ts";
 
 const PATIENCE = 30_000;
@@ -35,7 +33,7 @@ export class Door {
   router = new Router();
   /** From now on answers say that their connection ends with them. */
   closing = false;
-  readonly limit: Limit;
+  readonly allowances: Allowances;
   readonly client: (req: IncomingMessage) => string;
   readonly cors: Cors | undefined;
   readonly open = new Set<Exchange>();
@@ -48,12 +46,10 @@ export class Door {
   readonly #started: () => boolean;
   readonly #rooms: ReadonlySet<string>;
   readonly #sweep: NodeJS.Timeout;
-  readonly #shared: SharedLimit | undefined;
 
   /** `rooms` are all that exist, whether they run here or not. */
   constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins }: DoorSettings) {
-    this.#shared = rateLimit > 0 ? openSharedLimit() : undefined;
-    this.limit = this.#shared ? new SharedRateLimit(rateLimit, this.#shared) : new RateLimit(rateLimit);
+    this.allowances = new Allowances(rateLimit);
     this.client = clientBehind(trustedProxies);
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
@@ -111,7 +107,7 @@ export class Door {
     clearTimeout(late);
     clearInterval(this.#sweep);
     this.#revocations.stop();
-    this.#shared?.close();
+    this.allowances.close();
   }
 
   /** Tells why there is nothing at the path: wrong method, a room that runs elsewhere, or never heard of. */

@@ -3,7 +3,9 @@ import type { Meta, User } from "../../mixins/core/context.ts";
 import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { type Course, courses } from "../../mixins/runtime/logger.ts";
+import type { Refusal } from "./allowances.ts";
 import { readBody } from "./body.ts";
+import { type Granted, inCookies, noCookies, refreshIn } from "./cookies.ts";
 import { courseOf } from "./course.ts";
 import { csvOf, wantsCsv } from "./csv.ts";
 import type { Door } from "./door.ts";
@@ -12,10 +14,13 @@ import { problemOf } from "./problem.ts";
 import { fromSegment, readQuery } from "./query.ts";
 import { type Coding, codedTag, codingFor, compress, isFresh, type Rendering, render, tagOf } from "./rendering.ts";
 import type { Route } from "./router.ts";
+import { tokenOf } from "./token.ts";
 
 const JSON_TYPE = "application/json; charset=utf-8";
 const GONE = 499; // for the log alone; there is nobody to be told
 const WORTH_COMPRESSING = 1_024;
+const HARDENING = ["X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", "X-Frame-Options", "DENY"];
+const NOTHING = "default-src 'none'; frame-ancestors 'none'";
 const ONLY_OURS =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
@@ -30,6 +35,8 @@ export class Exchange {
   answered = false;
   readonly #door: Door;
   #query = "";
+  /** Its answer goes into a browser's cookies. */
+  #inCookies = false;
 
   constructor(door: Door, req: IncomingMessage, res: ServerResponse) {
     this.#door = door;
@@ -46,7 +53,7 @@ export class Exchange {
       this.path = mark < 0 ? url : url.slice(0, mark);
       if (this.path.length > 1 && this.path.endsWith("/")) this.path = this.path.slice(0, -1);
       this.#query = mark < 0 ? "" : url.slice(mark + 1);
-      const wait = this.path.startsWith("/health/") ? 0 : this.#door.limit.take(this.#door.client(this.req), this.began);
+      const wait = this.path.startsWith("/health/") ? 0 : this.#door.allowances.client.take(this.#client(), this.began);
       if (typeof wait !== "number") return this.#wait(wait);
       this.#enter(wait);
     } catch (error) {
@@ -54,16 +61,19 @@ export class Exchange {
     }
   }
 
+  #client(): string {
+    return this.#door.client(this.req);
+  }
+
   /** Until it is known whether other gateways have left this client a token. */
   async #wait(wait: Promise<number>): Promise<void> {
     const seconds = await wait;
-    if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
-    this.#enter(seconds);
+    this.#goOn(() => this.#enter(seconds));
   }
 
   #enter(wait: number) {
     try {
-      if (wait > 0) return this.#refuseForNow(wait);
+      if (wait > 0) return this.#refuseForNow({ says: "This client", limit: this.#door.allowances.client, seconds: wait });
       const method = this.req.method === "HEAD" ? "GET" : this.req.method!;
       const values: string[] = [];
       this.route = this.#door.router.find(method, this.path, values);
@@ -77,16 +87,24 @@ export class Exchange {
 
   /** Finds out who asks, and whether he may: at once for whoever has asked before. Where anyone may, a token that is over harms nobody. */
   #admit(route: Route, values: string[]) {
-    const { authorization } = this.req.headers;
-    const asked = authorization !== undefined && route.action!.permission !== ANYONE;
-    const user = asked ? this.#door.identify(bearerOf(authorization)) : undefined;
-    if (!(user instanceof Promise)) return this.#act(route, values, user);
-    user
-      .then((known) => {
-        if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
-        this.#act(route, values, known);
-      })
-      .catch((error) => this.fail(error));
+    const token = route.action!.permission === ANYONE ? undefined : tokenOf(this.req);
+    const user = token === undefined ? undefined : this.#door.identify(token);
+    if (!(user instanceof Promise)) return this.#allow(route, values, user);
+    user.then((known) => this.#goOn(() => this.#allow(route, values, known))).catch((error) => this.fail(error));
+  }
+
+  /** Whether there is still enough of what he may ask. */
+  #allow(route: Route, values: string[], user: User | undefined) {
+    const refusal = this.#door.allowances.take(route, user, this.#client(), this.began);
+    const act = (refused: Refusal | undefined) => (refused ? this.#refuseForNow(refused) : this.#act(route, values, user));
+    if (!(refusal instanceof Promise)) return act(refusal);
+    refusal.then((known) => this.#goOn(() => act(known))).catch((error) => this.fail(error));
+  }
+
+  /** After a wait: if there is still somebody. */
+  #goOn(next: () => void) {
+    if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
+    next();
   }
 
   async #serve(route: Route): Promise<void> {
@@ -129,6 +147,9 @@ export class Exchange {
       const name = route.names[i]!;
       params[name] = fromSegment(values[i]!, route.rules[name]);
     }
+    const { session } = route.http;
+    if (session === "goesOn" && params.refreshToken === undefined) this.#inCookies = this.#goesOn(params);
+    else if (session === "begins") this.#inCookies = params.cookies === true;
     const call = () => this.#door.call(route.action!.name, params, { meta, requestID: this.course.requestId });
     courses.run(this.course, call).then(
       (answer) => this.#answer(route, answer),
@@ -136,17 +157,28 @@ export class Exchange {
     );
   }
 
-  #answer(route: Route, answer: unknown) {
+  #goesOn(params: Record<string, unknown>): boolean {
+    const { cookie, "x-csrf-token": proof } = this.req.headers;
+    params.refreshToken = refreshIn(cookie, proof);
+    return params.refreshToken !== undefined;
+  }
+
+  #answer(route: Route, answered: unknown) {
     try {
+      const cookies = this.#inCookies ? inCookies(answered as Granted) : undefined;
+      const answer = cookies?.answer ?? answered;
       if (answer === undefined || answer === null) return this.send(204, [], "", 0);
       const { http } = route;
       const status = http.status ?? 200;
       if (http.csv && wantsCsv(this.req.headers.accept)) return this.#answerTable(route, answer);
       const rendering = render(answer, route.method === "GET");
       const headers = ["Content-Type", JSON_TYPE, "ETag", rendering.etag, "Cache-Control", cacheControl(route)];
-      if (route.action!.permission !== ANYONE) headers.push("Vary", "Authorization"); // who asks is what he is shown
+      headers.push("Content-Security-Policy", NOTHING);
+      if (route.action!.permission !== ANYONE) headers.push("Vary", "Authorization, Cookie"); // who asks is what he is shown
       if (http.csv) headers.push("Vary", "Accept");
       if (route.location) headers.push("Location", route.location(answer));
+      if (cookies) headers.push(...cookies.headers);
+      else if (http.session === "ends" && this.req.headers.cookie) headers.push(...noCookies());
       this.#deliver(status, headers, rendering);
     } catch (error) {
       this.fail(error);
@@ -165,7 +197,7 @@ export class Exchange {
     }
     headers.push(
       "Vary",
-      "Accept, Authorization",
+      "Accept, Authorization, Cookie",
       "Content-Disposition",
       `attachment; filename="${route.action!.name.split(".").slice(1).join("-")}.csv"`,
     );
@@ -201,17 +233,11 @@ export class Exchange {
     this.send(status, headers, coded, coded.length);
   }
 
-  #refuseForNow(seconds: number) {
-    const { rate, burst } = this.#door.limit;
-    const error = new Rejected("RATE_LIMITED", `This client may ask ${rate} times a second; try again in ${seconds} s`, 429);
-    this.fail(error, [
-      "Retry-After",
-      String(seconds),
-      "RateLimit-Policy",
-      `"client";q=${burst};w=1`,
-      "RateLimit",
-      `"client";r=0;t=${seconds}`,
-    ]);
+  #refuseForNow({ says, limit: { rate, burst }, seconds }: Refusal) {
+    const most = rate < 1 ? `${burst} times a day` : `${rate} times a second`;
+    const error = new Rejected("RATE_LIMITED", `${says} may ask ${most}; try again in ${seconds} s`, 429);
+    const policy = `"client";q=${burst};w=${rate < 1 ? 86_400 : 1}`;
+    this.fail(error, ["Retry-After", String(seconds), "RateLimit-Policy", policy, "RateLimit", `"client";r=0;t=${seconds}`]);
   }
 
   fail(error: unknown, headers: string[] = []) {
@@ -222,7 +248,7 @@ export class Exchange {
     if (problem.status === 429 && Number.isInteger(retryAfter)) headers.push("Retry-After", String(retryAfter));
     if (problem.status === 503 && headers.length === 0) headers.push("Retry-After", "1");
     const body = JSON.stringify(problem);
-    headers.push("Content-Type", "application/problem+json", "Cache-Control", "no-store");
+    headers.push("Content-Type", "application/problem+json", "Cache-Control", "no-store", "Content-Security-Policy", NOTHING);
     this.send(problem.status, headers, body, Buffer.byteLength(body), problem.code);
   }
 
@@ -244,10 +270,10 @@ export class Exchange {
     if (this.answered) return; // it had been given up before
     this.answered = true;
     const { req, res } = this;
-    headers.push("X-Request-Id", this.course.requestId, "X-Content-Type-Options", "nosniff");
+    headers.push("X-Request-Id", this.course.requestId, ...HARDENING);
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes));
     if (this.#door.closing) headers.push("Connection", "close");
-    this.#door.cors?.(req, headers);
+    this.#door.cors?.(req, this.path, headers);
     if (!res.destroyed) {
       res.writeHead(status, headers);
       res.end(req.method === "HEAD" ? undefined : body);
@@ -260,14 +286,6 @@ export class Exchange {
 const columnsOf = ({ action }: Route): string[] => {
   const { items } = (action?.returns ?? {}) as { items?: { items?: { props?: object } } };
   return Object.keys(items?.items?.props ?? {});
-};
-
-const BEARER = /^Bearer +([A-Za-z0-9._~+/-]+=*)$/i;
-
-const bearerOf = (authorization: string): string => {
-  const token = BEARER.exec(authorization)?.[1];
-  if (token) return token;
-  throw new Rejected("TOKEN_INVALID", "Authorization takes an access token: `Bearer …`", 401);
 };
 
 const cacheControl = (route: Route) => route.http.cacheControl ?? (route.method === "GET" ? "private, no-cache" : "no-store");

@@ -36,8 +36,8 @@ export class SharedRateLimit implements Limit {
   readonly #largest: number;
   readonly #leases = new LRUCache<string, Lease>({ max: MOST_CLIENTS });
 
-  constructor(rate: number, shared: SharedLimit) {
-    this.#own = new RateLimit(rate);
+  constructor(rate: number, shared: SharedLimit, burst?: number) {
+    this.#own = new RateLimit(rate, burst);
     this.#shared = shared;
     this.rate = rate;
     this.burst = this.#own.burst;

@@ -19,15 +19,15 @@ export interface Limit {
   take(client: string, now: number): number | Promise<number>;
 }
 
-/** A token bucket per client: `rate` per second over time, twice that at once. The clients that were seen last are remembered. */
+/** A token bucket per client: `rate` per second over time, `burst` (twice that) at once. The clients that were seen last are remembered. */
 export class RateLimit implements Limit {
   readonly rate: number;
   readonly burst: number;
   readonly #buckets = new LRUCache<string, Bucket>({ max: MOST_CLIENTS });
 
-  constructor(rate: number) {
+  constructor(rate: number, burst = rate * 2) {
     this.rate = rate;
-    this.burst = rate * 2;
+    this.burst = burst;
   }
 
   take(client: string, now: number): number {

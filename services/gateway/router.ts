@@ -10,6 +10,10 @@ export interface HttpOptions {
   /** The answer's items as a table for whoever accepts text/csv. */
   csv?: boolean;
   cacheControl?: string;
+  /** How many requests a second one user, or one address where nobody is known, may make here. */
+  rate?: number;
+  /** What it makes of a login in a browser's cookies (see `cookies.ts`). */
+  session?: "begins" | "goesOn" | "ends";
   /** A write must name the version that its caller has seen. */
   ifMatch?: "required";
 }

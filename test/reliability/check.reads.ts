@@ -124,9 +124,21 @@ const plain = <T>(value: T): T => JSON.parse(JSON.stringify(value));
 /** A deal as lists show it. */
 export const summary = (deal: ReturnType<typeof shown> | undefined): Record<string, unknown> | undefined => {
   if (!deal) return undefined;
-  const { id, version, status, saleParty, country, currency, date, amount } = deal;
+  const { id, version, status, saleParty, country, currency, date, owner, team, amount } = deal;
   const { lines } = status === "returned" ? deal.returns[0]! : deal;
-  return { id, version, status, saleParty, country, currency, date, lines: lines.length, amount };
+  return {
+    id,
+    version,
+    status,
+    saleParty,
+    country,
+    currency,
+    date,
+    ...(owner && { owner }),
+    ...(team && { team }),
+    lines: lines.length,
+    amount,
+  };
 };
 
 const brief = (deal: Record<string, unknown> | undefined) => {
