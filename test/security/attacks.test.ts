@@ -1,15 +1,17 @@
+import "../support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { sendRaw } from "../support/http.ts";
 import { onDoor } from "./attacks.door.ts";
 import { onIdentity } from "./attacks.identity.ts";
+import { onTokens } from "./attacks.tokens.ts";
 import { Scene } from "./scene.ts";
 
 const scene = new Scene();
 before(() => scene.start());
 after(() => scene.end());
 
-for (const { name, legitimate, attack, refused, harmless } of [...onIdentity(scene), ...onDoor(scene)]) {
+for (const { name, legitimate, attack, refused, harmless } of [...onIdentity(scene), ...onTokens(scene), ...onDoor(scene)]) {
   test(name, async () => {
     const right = await legitimate();
     assert.ok(right.status < 300, `${right.status} ${right.text}`);
