@@ -1,0 +1,68 @@
+import { nkeys } from "nats";
+
+/** A node as NATS knows it. */
+export interface NatsUser {
+  readonly name: string;
+  readonly seed: string;
+  readonly namespace: string;
+  /** Every room whose events there are: a node may follow each of them. */
+  readonly rooms: readonly string[];
+  /** Those that it runs: it alone publishes their events. */
+  readonly own: readonly string[];
+  /** Whether its name is its `NODE_ID`: then it hears nothing that is sent to another. */
+  readonly exact: boolean;
+}
+
+export const newSeed = (): string => `${new TextDecoder().decode(nkeys.createUser().getSeed())}\n`;
+
+const publicKeyOf = (seed: string): string => nkeys.fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey();
+
+/** Where answers of NATS reach the owner of a seed: a subject that no other may listen to. */
+export const inboxOf = (seed: string): string => `_INBOX.${publicKeyOf(seed)}`;
+
+/**
+ * The entry of a node in NATS's configuration: what Moleculer and JetStream ask of it, and only in its namespace. A stream's name is one word, so each is
+ * named; whoever follows a room makes the room's stream where there is none yet, but takes none away.
+ */
+export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser): string => {
+  const packets = `MOL-${namespace}`;
+  const publish = [
+    `${packets}.*`,
+    `${packets}.*.*`,
+    ...own.map((room) => `banyan.${namespace}.${room}.*`),
+    "$JS.API.INFO",
+    "$JS.API.STREAM.LIST",
+    ...rooms.flatMap((room) => {
+      const stream = `${namespace}_${room}`;
+      return [
+        `$JS.API.STREAM.INFO.${stream}`,
+        `$JS.API.STREAM.CREATE.${stream}`,
+        `$JS.API.CONSUMER.*.${stream}`,
+        `$JS.API.CONSUMER.*.${stream}.>`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
+      ];
+    }),
+    ...own.map((room) => `$JS.API.STREAM.DELETE.${namespace}_${room}`),
+  ];
+  const heard = exact ? [`${packets}.*.${name}`, `${packets}.RES.${name}.*`] : [`${packets}.*.*`, `${packets}.RES.*.*`];
+  const subscribe = [`${packets}.*`, ...heard, `${inboxOf(seed)}.>`];
+  return `    # ${name}${own.length > 0 ? `: ${own.join(", ")}` : ", which runs no room"}
+    {
+      nkey: ${publicKeyOf(seed)}
+      permissions: {
+        publish: { allow: [${listed(publish)}] }
+        subscribe: { allow: [${listed(subscribe)}] }
+      }
+    }
+`;
+};
+
+const listed = (subjects: readonly string[]): string => subjects.map((subject) => `\n          "${subject}"`).join("");
+
+/** What NATS's configuration includes: who may connect, all of them by nkeys, and nobody else. */
+export const natsUsersFile = (users: readonly string[]): string => `# Made by npm run certs from nodes/*.nats, each time anew: change those.
+authorization {
+  users: [
+${users.join("")}  ]
+}
+`;
