@@ -3,6 +3,7 @@ import { shownAddress } from "../runtime/address.ts";
 import { config } from "../runtime/config.ts";
 import { Examination, type Finding } from "../runtime/examination.ts";
 import { judgeMongo } from "./mongo.findings.ts";
+import { mongoTls } from "./mongo.host.ts";
 
 const PATIENCE = 2_000;
 
@@ -14,7 +15,7 @@ export const examineMongo = async (): Promise<Finding[]> => {
   const options = { appName: "banyan doctor", serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE, socketTimeoutMS: PATIENCE };
   let client: MongoClient | undefined;
   try {
-    client = new MongoClient(address, options);
+    client = new MongoClient(address, { ...mongoTls(address), ...options });
     await examine(mongo, client.db("admin"), shownAddress(address));
     await look(mongo, client.db(`${config.namespace}_deals`));
   } catch (error) {

@@ -2,6 +2,7 @@ import { Redis } from "ioredis";
 import { shownAddress } from "../runtime/address.ts";
 import { config } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
+import { redisTls } from "./redis.host.ts";
 
 const PATIENCE = 3_000;
 
@@ -11,6 +12,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   const address = config.redisUrl;
   if (!address) return redis.findings;
   const client = new Redis(address, {
+    ...redisTls(address),
     lazyConnect: true,
     connectTimeout: PATIENCE,
     commandTimeout: PATIENCE,

@@ -8,8 +8,6 @@ const LASTS = { ca: 3_650, leaf: 365 } as const; // days
 /** A certificate that ends within so many milliseconds is worth renewing. */
 export const SOON = 30 * DAY;
 
-x509.cryptoProvider.set(webcrypto as unknown as Parameters<typeof x509.cryptoProvider.set>[0]);
-
 /** Whom a certificate is for. */
 export interface Holder {
   readonly name: string;
@@ -24,16 +22,15 @@ export const nodeUri = (name: string): string => `banyan://node/${name}`;
 /** A new private key, as PEM. */
 export const newKey = async (): Promise<string> => {
   const { privateKey } = await webcrypto.subtle.generateKey(CURVE, true, ["sign", "verify"]);
-  return x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY") + "\n";
+  return `${x509.PemConverter.encode(await webcrypto.subtle.exportKey("pkcs8", privateKey), "PRIVATE KEY")}\n`;
 };
 
-const keysOf = async (pem: string): Promise<CryptoKeyPair> => {
+const keysOf = async (pem: string): Promise<webcrypto.CryptoKeyPair> => {
   const secret = createPrivateKey(pem);
-  const open = createPublicKey(secret);
   return {
     privateKey: secret.toCryptoKey(CURVE, true, ["sign"]),
-    publicKey: open.toCryptoKey(CURVE, true, ["verify"]),
-  } as CryptoKeyPair;
+    publicKey: createPublicKey(secret).toCryptoKey(CURVE, true, ["verify"]),
+  };
 };
 
 const serial = () => `5${randomBytes(15).toString("hex")}`; // positive, and without a zero that would have to be left out

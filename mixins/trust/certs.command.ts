@@ -23,7 +23,11 @@ const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
 const HOST = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$|^[0-9a-fA-F:]{2,39}$/;
 const SERVERS = ["nats", "mongo", "redis", "https"];
 
-const split = (text: string): string[] => text.split(",").map((item) => item.trim()).filter(Boolean);
+const split = (text: string): string[] =>
+  text
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean);
 
 interface Wanted {
   name: string;
@@ -76,7 +80,9 @@ const run = async () => {
   folder.put("servers/mongo.pem", folder.read("servers/mongo.crt") + folder.read("servers/mongo.key"));
   folder.put("nats.conf", natsUsersFile(folder.names("nodes", ".nats").map((name) => folder.read(`nodes/${name}.nats`))));
   const { made, kept } = folder.told;
-  console.log(`${values.dir}: ${made.length > 0 ? `made ${made.join(", ")}` : "nothing was missing"}${kept.length > 0 ? `; ${kept.length} files were there and are kept` : ""}`);
+  console.log(
+    `${values.dir}: ${made.length > 0 ? `made ${made.join(", ")}` : "nothing was missing"}${kept.length > 0 ? `; ${kept.length} files were there and are kept` : ""}`,
+  );
 };
 
 await run().catch((error: Error & { code?: string }) => {

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { User } from "../../mixins/core/context.ts";
@@ -17,6 +17,8 @@ import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { SharedRateLimit } from "./limits.shared.ts";
 import { clientBehind, type Limit, RateLimit } from "./limits.ts";
+import { isHttp2, isWhole, type Listening } from "./listening.ts";
+import { tooSlow } from "./refuse.ts";
 import { Router } from "./router.ts";
 
 const PATIENCE = 30_000;
@@ -28,6 +30,8 @@ export interface DoorSettings {
   rateLimit: number;
   trustedProxies: readonly string[];
   corsOrigins: readonly string[];
+  /** Whether it is reached by HTTPS itself. */
+  https: boolean;
 }
 
 /** What all requests share: where they go, who may send how many, and what is still open. */
@@ -38,6 +42,7 @@ export class Door {
   readonly limit: Limit;
   readonly client: (req: IncomingMessage) => string;
   readonly cors: Cors | undefined;
+  readonly https: boolean;
   readonly open = new Set<Exchange>();
   /** How many requests were answered, by status. */
   readonly answered = new Map<number, number>();
@@ -51,7 +56,8 @@ export class Door {
   readonly #shared: SharedLimit | undefined;
 
   /** `rooms` are all that exist, whether they run here or not. */
-  constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins }: DoorSettings) {
+  constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins, https }: DoorSettings) {
+    this.https = https;
     this.#shared = rateLimit > 0 ? openSharedLimit() : undefined;
     this.limit = this.#shared ? new SharedRateLimit(rateLimit, this.#shared) : new RateLimit(rateLimit);
     this.client = clientBehind(trustedProxies);
@@ -102,13 +108,11 @@ export class Door {
    * From now on every answer says that its connection ends with it, and readiness is denied. Whoever is about to send on a
    * connection that he holds, or here at all, is given a moment to be told; then nothing new is taken, and what was taken is answered.
    */
-  async close(server: Server): Promise<void> {
+  async close(listening: Listening): Promise<void> {
     this.closing = true;
+    listening.ask();
     await delay(NOTICE);
-    const closed = new Promise((done) => server.close(done));
-    const late = setTimeout(() => server.closeAllConnections(), PATIENCE_AT_END);
-    await closed;
-    clearTimeout(late);
+    await listening.close(PATIENCE_AT_END);
     clearInterval(this.#sweep);
     this.#revocations.stop();
     this.#shared?.close();
@@ -148,7 +152,8 @@ export class Door {
   #expire(before: number) {
     for (const exchange of this.open) {
       if (exchange.began > before) return; // they stand in the order in which they came
-      if (exchange.req.complete) exchange.expire(); // what does not come to its end is the server's business
+      if (isWhole(exchange.req)) exchange.expire();
+      else if (isHttp2(exchange.req)) exchange.fail(tooSlow()); // of HTTP/1.1 the server does it
     }
   }
 }

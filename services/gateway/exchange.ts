@@ -7,6 +7,7 @@ import { readBody } from "./body.ts";
 import { courseOf } from "./course.ts";
 import { csvOf, wantsCsv } from "./csv.ts";
 import type { Door } from "./door.ts";
+import { isHttp2, isLost, isWhole } from "./listening.ts";
 import { readConditions } from "./preconditions.ts";
 import { problemOf } from "./problem.ts";
 import { fromSegment, readQuery } from "./query.ts";
@@ -57,7 +58,7 @@ export class Exchange {
   /** Until it is known whether other gateways have left this client a token. */
   async #wait(wait: Promise<number>): Promise<void> {
     const seconds = await wait;
-    if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
+    if (isLost(this.req)) return this.#gone();
     this.#enter(seconds);
   }
 
@@ -83,7 +84,7 @@ export class Exchange {
     if (!(user instanceof Promise)) return this.#act(route, values, user);
     user
       .then((known) => {
-        if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
+        if (isLost(this.req)) return this.#gone();
         this.#act(route, values, known);
       })
       .catch((error) => this.fail(error));
@@ -246,11 +247,13 @@ export class Exchange {
     const { req, res } = this;
     headers.push("X-Request-Id", this.course.requestId, "X-Content-Type-Options", "nosniff");
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes));
-    if (this.#door.closing) headers.push("Connection", "close");
+    if (this.#door.https) headers.push("Strict-Transport-Security", "max-age=31536000");
+    if (this.#door.closing && !isHttp2(req)) headers.push("Connection", "close"); // HTTP/2 has a frame for it
     this.#door.cors?.(req, headers);
     if (!res.destroyed) {
       res.writeHead(status, headers);
       res.end(req.method === "HEAD" ? undefined : body);
+      if (isHttp2(req) && !isWhole(req)) req.stream.close(); // the rest of a request that has its answer is not waited for
     }
     this.#door.done(this, status, bytes, code);
   }
