@@ -7,10 +7,11 @@ import { readBody } from "./body.ts";
 import { courseOf } from "./course.ts";
 import { csvOf, wantsCsv } from "./csv.ts";
 import type { Door } from "./door.ts";
-import { isHttp2, isLost, isWhole } from "./listening.ts";
+import { hasLargeHeaders, isHttp2, isLost, isWhole } from "./listening.ts";
 import { readConditions } from "./preconditions.ts";
 import { problemOf } from "./problem.ts";
 import { fromSegment, readQuery } from "./query.ts";
+import { headersTooLarge } from "./refuse.ts";
 import { type Coding, codedTag, codingFor, compress, isFresh, type Rendering, render, tagOf } from "./rendering.ts";
 import type { Route } from "./router.ts";
 
@@ -42,6 +43,7 @@ export class Exchange {
   /** Sees the request through. Whatever goes wrong on the way is answered as a problem. */
   begin() {
     try {
+      if (hasLargeHeaders(this.req)) throw headersTooLarge();
       const url = this.req.url!;
       const mark = url.indexOf("?");
       this.path = mark < 0 ? url : url.slice(0, mark);

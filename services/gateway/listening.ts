@@ -35,6 +35,10 @@ export const isHttp2 = (req: IncomingMessage): req is IncomingMessage & Http2Ser
 /** Whether all of the request has come, as far as HTTP goes. */
 export const isWhole = (req: IncomingMessage): boolean => req.complete || (isHttp2(req) && req.stream.endAfterHeaders);
 
+/** The setting that names the limit counts from when the client has acknowledged it, and that is up to the client. */
+export const hasLargeHeaders = (req: IncomingMessage): boolean =>
+  isHttp2(req) && req.rawHeaders.reduce((size, text) => size + text.length, 0) > MOST_HEADERS;
+
 /** Whether whoever asked is gone before he had said all, or, with HTTP/2, has taken it back. */
 export const isLost = (req: IncomingMessage): boolean => (isHttp2(req) ? req.stream.destroyed : req.socket.destroyed && !req.complete);
 

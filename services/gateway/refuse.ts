@@ -5,8 +5,10 @@ import { problemOf } from "./problem.ts";
 
 export const tooSlow = () => new Rejected("REQUEST_TOO_SLOW", "The request did not come to its end in time", 408);
 
+export const headersTooLarge = () => new Rejected("HEADERS_TOO_LARGE", "Address and headers may have 16 KB together", 431);
+
 const reasonOf = (code: string | undefined): Rejected => {
-  if (code === "HPE_HEADER_OVERFLOW") return new Rejected("HEADERS_TOO_LARGE", "Address and headers may have 16 KB together", 431);
+  if (code === "HPE_HEADER_OVERFLOW") return headersTooLarge();
   if (code === "ERR_HTTP_REQUEST_TIMEOUT") return tooSlow();
   return new Rejected("MALFORMED_REQUEST", "This is not HTTP/1.1 as it should be", 400);
 };
