@@ -2,8 +2,7 @@ import "../support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFileSync, renameSync, writeFileSync } from "node:fs";
-import { type ClientHttp2Session, type ClientHttp2Stream, connect, constants, type OutgoingHttpHeaders } from "node:http2";
-import { request } from "node:https";
+import { constants, type OutgoingHttpHeaders } from "node:http2";
 import { connect as connectPlain } from "node:net";
 import { type TestContext, test } from "node:test";
 import { connect as connectTls } from "node:tls";
@@ -13,6 +12,8 @@ import { log } from "../../mixins/runtime/logger.ts";
 import { issue, newKey } from "../../mixins/trust/certificates.ts";
 import type { Door } from "../../services/gateway/door.ts";
 import { makeCerts } from "../support/certs.ts";
+import { allOf, overHttp1, overHttp2, session } from "../support/http2.ts";
+import { folder } from "../support/system.ts";
 import { authorization } from "../support/credentials.ts";
 import { echo, latch } from "../support/door.service.ts";
 import { serve } from "../support/http.ts";
@@ -41,65 +42,11 @@ const replace = (file: string, text: string) => {
   renameSync(`${file}.new`, file);
 };
 
-interface Said {
-  status: number;
-  headers: Record<string, unknown>;
-  bytes: Buffer;
-  json: Record<string, unknown>;
-}
-
-const parsed = (headers: Record<string, unknown>, bytes: Buffer) =>
-  String(headers["content-type"]).includes("json") && bytes.length > 0 ? JSON.parse(bytes.toString()) : {};
-
 const secured = async (t: TestContext, held = latch()) => {
-  const certs = await makeCerts(t, [], "tested");
+  const certs = await makeCerts(folder(t), ["--nodes", "gateway"]);
   const certificate = { cert: certs.of("servers/https.crt"), key: certs.of("servers/https.key") };
   const { url, broker } = await serve(t, [echo(held), safe], { certificate });
   return { url, certs, certificate, broker, ca: readFileSync(certs.of("ca.crt")) };
-};
-
-const session = async (t: TestContext, url: string, ca: Buffer, settings = {}): Promise<ClientHttp2Session> => {
-  const client = connect(url, { ca, settings });
-  client.on("error", () => {});
-  t.after(() => client.destroy());
-  await once(client, "connect");
-  return client;
-};
-
-/** All that comes, also where the other side does not wait for the end of what it was asked. */
-const allOf = async (stream: ClientHttp2Stream): Promise<Buffer> => {
-  const chunks: Buffer[] = [];
-  stream.on("data", (chunk: Buffer) => chunks.push(chunk));
-  await once(stream, "end");
-  return Buffer.concat(chunks);
-};
-
-const overHttp2 = async (
-  client: ClientHttp2Session,
-  path: string,
-  headers: OutgoingHttpHeaders = {},
-  body?: string | Buffer,
-): Promise<Said> => {
-  const stream = client.request({ ":path": path, ...headers }, { endStream: body === undefined });
-  if (body !== undefined) stream.end(body);
-  const [answer] = (await once(stream, "response")) as [Record<string, unknown>];
-  const bytes = await allOf(stream);
-  return { status: Number(answer[":status"]), headers: answer, bytes, json: parsed(answer, bytes) };
-};
-
-const overHttp1 = async (
-  url: string,
-  ca: Buffer,
-  path: string,
-  headers: OutgoingHttpHeaders = {},
-  body?: string,
-  method?: string,
-): Promise<Said> => {
-  const req = request(`${url}${path}`, { ca, headers, method: method ?? (body === undefined ? "GET" : "POST"), agent: false });
-  req.end(body);
-  const [res] = await once(req, "response");
-  const bytes = Buffer.concat(await res.toArray());
-  return { status: res.statusCode, headers: res.headers, bytes, json: parsed(res.headers, bytes) };
 };
 
 test("HTTP/2 and HTTP/1.1 over TLS get the same answers, and browsers are told to come by HTTPS only", async (t) => {

@@ -1,38 +1,31 @@
 import { join } from "node:path";
-import type { TestContext } from "node:test";
-import { natsUser, natsUsersFile, newSeed } from "../../mixins/bus/nats.users.ts";
-import { allRooms } from "../../mixins/runtime/node.ts";
-import { CertsFolder } from "../../mixins/trust/certs.folder.ts";
-import { folder } from "./system.ts";
+import { run } from "./system.ts";
 
-/** Certificates and nkeys as `npm run certs` makes them, in a folder of the test's own. */
-export interface Certs {
-  readonly path: string;
-  of(file: string): string;
-  /** What a node that is called so is given. */
-  node(name: string): { TLS_CA_FILE: string; TLS_CERT_FILE: string; TLS_KEY_FILE: string; NATS_NKEY_FILE: string };
-  /** With which nats-server asks for certificates and nkeys. */
-  readonly nats: string[];
+export interface TrustFiles {
+  TLS_CA_FILE: string;
+  TLS_CERT_FILE: string;
+  TLS_KEY_FILE: string;
+  NATS_NKEY_FILE: string;
 }
 
-/** For nodes that run the room that they are called after. */
-export const makeCerts = async (t: TestContext, nodes: readonly string[], namespace: string, exact = false): Promise<Certs> => {
-  const path = folder(t);
+/** What `npm run certs` has made. */
+export interface Certs {
+  of(file: string): string;
+  /** What a node that is called so is given. */
+  node(name: string): TrustFiles;
+  /** With which nats-server asks for certificates and nkeys. */
+  readonly nats: string[];
+  /** With which redis-server asks for certificates, on this port. */
+  redis(port: number): string[];
+}
+
+export const makeCerts = async (path: string, args: readonly string[] = [], namespace = "tested"): Promise<Certs> => {
+  const { code, stderr } = await run(["mixins/trust/certs.command.ts", "--dir", path, ...args], { NAMESPACE: namespace });
+  if (code !== 0) throw new Error(`npm run certs ended with ${code}: ${stderr}`);
   const of = (file: string) => join(path, file);
-  const certs = new CertsFolder(path, false);
-  await certs.open();
-  const rooms = allRooms();
-  for (const name of nodes) {
-    await certs.holder("nodes", { name, hosts: [], node: true });
-    const seed = await certs.keep(`nodes/${name}.seed`, newSeed);
-    const own = rooms.filter((room) => room === name);
-    await certs.keep(`nodes/${name}.nats`, () => natsUser({ name, seed, namespace, rooms, own, exact }));
-  }
-  for (const name of ["nats", "mongo", "redis", "https"]) await certs.holder("servers", { name, hosts: [], node: false });
-  certs.put("nats.conf", natsUsersFile(nodes.map((name) => certs.read(`nodes/${name}.nats`))));
-  const [cert, key, ca] = [of("servers/nats.crt"), of("servers/nats.key"), of("ca.crt")];
+  const ca = of("ca.crt");
+  const [natsCert, natsKey, redisCert, redisKey] = ["nats.crt", "nats.key", "redis.crt", "redis.key"].map((file) => of(`servers/${file}`));
   return {
-    path,
     of,
     node: (name) => ({
       TLS_CA_FILE: ca,
@@ -40,6 +33,10 @@ export const makeCerts = async (t: TestContext, nodes: readonly string[], namesp
       TLS_KEY_FILE: of(`nodes/${name}.key`),
       NATS_NKEY_FILE: of(`nodes/${name}.seed`),
     }),
-    nats: ["--config", of("nats.conf"), "--tlsverify", `--tlscert=${cert}`, `--tlskey=${key}`, `--tlscacert=${ca}`],
+    nats: ["--config", of("nats.conf"), "--tlsverify", `--tlscert=${natsCert}`, `--tlskey=${natsKey}`, `--tlscacert=${ca}`],
+    redis: (port) => [
+      ...["--port", "0", "--tls-port", String(port), "--tls-cert-file", redisCert!, "--tls-key-file", redisKey!],
+      ...["--tls-ca-cert-file", ca, "--tls-auth-clients", "yes"],
+    ],
   };
 };
