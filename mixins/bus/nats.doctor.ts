@@ -1,6 +1,6 @@
 import { connect, type JetStreamManager, type NatsConnection, type StreamInfo } from "nats";
 import { shownAddress } from "../runtime/address.ts";
-import { config } from "../runtime/config.ts";
+import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
 import { streamOf } from "./jetstream.host.ts";
 import { natsOptions } from "./nats.options.ts";
@@ -21,7 +21,9 @@ export const examineNats = async (): Promise<Finding[]> => {
       ignoreAuthErrorAbort: false,
     });
     try {
+      nats.encrypted(shownAddress(address), isEncrypted("TRANSPORTER", address), encryptedForm("TRANSPORTER"));
       await examine(nats, connection, address);
+      await examineGuard(nats, address);
     } finally {
       await connection.close();
     }
@@ -29,6 +31,23 @@ export const examineNats = async (): Promise<Finding[]> => {
     nats.wrong(`${shownAddress(address)} is not to be had: ${(error as Error).message}; is it running, and TRANSPORTER its address?`);
   }
   return nats.findings;
+};
+
+/** Whether it lets in somebody who shows nothing: such a one is a node of the system. */
+const examineGuard = async (nats: Examination, address: string) => {
+  const { servers, tls } = natsOptions(address, "banyan doctor");
+  const bare = tls && { ...tls, certFile: undefined, keyFile: undefined };
+  const stranger = await connect({ servers, name: "banyan doctor", tls: bare, timeout: PATIENCE, reconnect: false }).catch(() => undefined);
+  if (!stranger)
+    return nats.ok(
+      config.natsNkey && config.tls?.own
+        ? "it lets in nobody without a certificate and an nkey"
+        : "it lets in nobody without saying who he is",
+    );
+  await stranger.close();
+  nats.warn(
+    "it lets in anybody who reaches it, and whoever may publish is a node: give it users (npm run certs makes them), or a network of its own",
+  );
 };
 
 const examine = async (nats: Examination, connection: NatsConnection, address: string) => {

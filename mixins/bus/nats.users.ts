@@ -13,6 +13,9 @@ export interface NatsUser {
   readonly exact: boolean;
 }
 
+/** The packets that Moleculer sends to all nodes. By name: NATS takes `>` for a word that `*` allows, and gives all that is below. */
+const TO_ALL = ["DISCOVER", "INFO", "HEARTBEAT", "PING", "DISCONNECT"];
+
 export const newSeed = (): string => `${new TextDecoder().decode(nkeys.createUser().getSeed())}\n`;
 
 const publicKeyOf = (seed: string): string => nkeys.fromSeed(new TextEncoder().encode(seed.trim())).getPublicKey();
@@ -27,7 +30,7 @@ export const inboxOf = (seed: string): string => `_INBOX.${publicKeyOf(seed)}`;
 export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser): string => {
   const packets = `MOL-${namespace}`;
   const publish = [
-    `${packets}.*`,
+    ...TO_ALL.map((packet) => `${packets}.${packet}`),
     `${packets}.*.*`,
     ...own.map((room) => `banyan.${namespace}.${room}.*`),
     "$JS.API.INFO",
@@ -45,7 +48,7 @@ export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser)
     ...own.map((room) => `$JS.API.STREAM.DELETE.${namespace}_${room}`),
   ];
   const heard = exact ? [`${packets}.*.${name}`, `${packets}.RES.${name}.*`] : [`${packets}.*.*`, `${packets}.RES.*.*`];
-  const subscribe = [`${packets}.*`, ...heard, `${inboxOf(seed)}.>`];
+  const subscribe = [...TO_ALL.map((packet) => `${packets}.${packet}`), ...heard, `${inboxOf(seed)}.>`];
   return `    # ${name}${own.length > 0 ? `: ${own.join(", ")}` : ", which runs no room"}
     {
       nkey: ${publicKeyOf(seed)}

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type ConnectionOptions, checkServerIdentity, type PeerCertificate } from "node:tls";
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from "node:tls";
 import { config } from "../runtime/config.ts";
 
 const NODE = /(^|, )URI:"?banyan:\/\/node\//;
@@ -18,10 +18,12 @@ export const identityOf =
     return wrong.includes(undefined) ? undefined : wrong[0];
   };
 
-/** How this process speaks TLS as a client: with its own certificate where it has one, and to whom the authority vouches for; where none is named, those of the system do. */
-export const clientTls = (): ConnectionOptions => ({
-  minVersion: "TLSv1.2",
+/** How this process speaks TLS as a client: with its own certificate where it has one, and to whom the authority vouches for; where none is named, those do that Node trusts. */
+export const clientTls = () => ({
   checkServerIdentity: identity,
-  ...(config.tls?.ca && { ca: readFileSync(config.tls.ca) }),
-  ...(config.tls?.own && { cert: readFileSync(config.tls.own.cert), key: readFileSync(config.tls.own.key) }),
+  secureContext: createSecureContext({
+    minVersion: "TLSv1.2",
+    ...(config.tls?.ca && { ca: readFileSync(config.tls.ca) }),
+    ...(config.tls?.own && { cert: readFileSync(config.tls.own.cert), key: readFileSync(config.tls.own.key) }),
+  }),
 });

@@ -12,12 +12,12 @@ import { log } from "../../mixins/runtime/logger.ts";
 import { issue, newKey } from "../../mixins/trust/certificates.ts";
 import type { Door } from "../../services/gateway/door.ts";
 import { makeCerts } from "../support/certs.ts";
-import { allOf, overHttp1, overHttp2, session } from "../support/http2.ts";
-import { folder } from "../support/system.ts";
 import { authorization } from "../support/credentials.ts";
 import { echo, latch } from "../support/door.service.ts";
 import { serve } from "../support/http.ts";
+import { allOf, overHttp1, overHttp2, session } from "../support/http2.ts";
 import { until } from "../support/other-node.ts";
+import { folder } from "../support/system.ts";
 
 const safe: ServiceSchema = {
   name: "safe",

@@ -57,4 +57,3 @@ export const overHttp1 = async (
   const bytes = Buffer.concat(await res.toArray());
   return { status: res.statusCode, headers: res.headers, bytes, json: parsed(res.headers, bytes) };
 };
-
