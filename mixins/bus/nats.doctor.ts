@@ -33,21 +33,14 @@ export const examineNats = async (): Promise<Finding[]> => {
   return nats.findings;
 };
 
-/** Whether it lets in somebody who shows nothing: such a one is a node of the system. */
+/** Whether it lets in somebody who does not log in, even with our certificate: such a one is a node of the system. */
 const examineGuard = async (nats: Examination, address: string) => {
   const { servers, tls } = natsOptions(address, "banyan doctor");
-  const bare = tls && { ...tls, certFile: undefined, keyFile: undefined };
-  const stranger = await connect({ servers, name: "banyan doctor", tls: bare, timeout: PATIENCE, reconnect: false }).catch(() => undefined);
-  if (!stranger)
-    return nats.ok(
-      config.natsNkey && config.tls?.own
-        ? "it lets in nobody without a certificate and an nkey"
-        : "it lets in nobody without saying who he is",
-    );
+  const stranger = await connect({ servers, name: "banyan doctor", tls, timeout: PATIENCE, reconnect: false }).catch(() => undefined);
+  if (!stranger) return nats.ok("it lets in nobody who does not log in");
   await stranger.close();
-  nats.warn(
-    "it lets in anybody who reaches it, and whoever may publish is a node: give it users (npm run certs makes them), or a network of its own",
-  );
+  const whom = config.tls?.own ? "anybody with a certificate" : "anybody who reaches it";
+  nats.warn(`it lets in ${whom}, and whoever may publish is a node: give it users (npm run certs makes them), or a network of its own`);
 };
 
 const examine = async (nats: Examination, connection: NatsConnection, address: string) => {

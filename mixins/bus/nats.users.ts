@@ -25,7 +25,7 @@ export const inboxOf = (seed: string): string => `_INBOX.${publicKeyOf(seed)}`;
 
 /**
  * The entry of a node in NATS's configuration: what Moleculer and JetStream ask of it, and only in its namespace. A stream's name is one word, so each is
- * named; whoever follows a room makes the room's stream where there is none yet, but takes none away.
+ * named, and made by whoever runs the room: a stream can be told to publish again under another subject what comes to it.
  */
 export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser): string => {
   const packets = `MOL-${namespace}`;
@@ -39,13 +39,12 @@ export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser)
       const stream = `${namespace}_${room}`;
       return [
         `$JS.API.STREAM.INFO.${stream}`,
-        `$JS.API.STREAM.CREATE.${stream}`,
         `$JS.API.CONSUMER.*.${stream}`,
         `$JS.API.CONSUMER.*.${stream}.>`,
         `$JS.API.CONSUMER.MSG.NEXT.${stream}.*`,
       ];
     }),
-    ...own.map((room) => `$JS.API.STREAM.DELETE.${namespace}_${room}`),
+    ...own.flatMap((room) => [`$JS.API.STREAM.CREATE.${namespace}_${room}`, `$JS.API.STREAM.DELETE.${namespace}_${room}`]),
   ];
   const heard = exact ? [`${packets}.*.${name}`, `${packets}.RES.${name}.*`] : [`${packets}.*.*`, `${packets}.RES.*.*`];
   const subscribe = [...TO_ALL.map((packet) => `${packets}.${packet}`), ...heard, `${inboxOf(seed)}.>`];
