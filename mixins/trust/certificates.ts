@@ -38,14 +38,14 @@ const serial = () => `5${randomBytes(15).toString("hex")}`; // positive, and wit
 const from = () => new Date(Date.now() - 3_600_000); // clocks differ
 const until = (days: number) => new Date(Date.now() + days * DAY);
 
-/** The authority's own certificate, which all others rest on. */
-export const authority = async (key: string): Promise<string> => {
+/** The authority's own certificate, which all others rest on, for so many days. */
+export const authority = async (key: string, days: number = LASTS.ca): Promise<string> => {
   const keys = await keysOf(key);
   const made = await x509.X509CertificateGenerator.createSelfSigned({
     serialNumber: serial(),
     name: "CN=Banyan development CA",
     notBefore: from(),
-    notAfter: until(LASTS.ca),
+    notAfter: until(days),
     signingAlgorithm: CURVE,
     keys,
     extensions: [

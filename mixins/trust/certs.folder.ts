@@ -1,5 +1,6 @@
-import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { makeFolder } from "../runtime/data-dir.ts";
 import { authority, type Holder, issue, newKey, readCertificate, SOON } from "./certificates.ts";
 
 /** What a run has written, and what it has found. */
@@ -16,12 +17,12 @@ export class CertsFolder {
   #ca?: { key: string; certificate: string };
 
   constructor(path: string, renew: boolean) {
-    this.path = path;
+    this.path = resolve(path);
     this.#renew = renew;
   }
 
   async open(): Promise<void> {
-    for (const folder of ["", "nodes", "servers"]) mkdirSync(join(this.path, folder), { recursive: true, mode: 0o700 });
+    for (const folder of ["", "nodes", "servers"]) makeFolder(join(this.path, folder), 0o700);
     const key = await this.keep("ca.key", newKey);
     this.#ca = { key, certificate: await this.#certificate("ca.crt", () => authority(key)) }; // renewed under the same key: what rests on it still counts
   }
@@ -88,7 +89,6 @@ export class CertsFolder {
   }
 
   #draft(file: string, text: string): string {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
     const draft = `${file}.${process.pid}`;
     writeFileSync(draft, text, { mode: 0o600, flush: true });
     return draft;
