@@ -39,7 +39,7 @@ const examineGuard = async (nats: Examination, address: string) => {
   const stranger = await connect({ servers, name: "banyan doctor", tls, timeout: PATIENCE, reconnect: false }).catch(() => undefined);
   if (!stranger) return nats.ok("it lets in nobody who does not log in");
   await stranger.close();
-  const whom = config.tls?.own ? "anybody with a certificate" : "anybody who reaches it";
+  const whom = config.tlsCertFile ? "anybody with a certificate" : "anybody who reaches it";
   nats.warn(`it lets in ${whom}, and whoever may publish is a node: give it users (npm run certs makes them), or a network of its own`);
 };
 

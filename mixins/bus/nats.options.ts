@@ -42,12 +42,12 @@ const identified = (seed: string): ConnectionOptions => ({
 
 /** The client reads the files each time that it connects, so it has those that were renewed. */
 const encrypted = (hosts: readonly string[]): TlsOptions => {
-  const own = config.tls?.own;
   const options = {
     minVersion: "TLSv1.2",
     checkServerIdentity: identityOf(hosts.map((host) => host.replace(/^\[(.*)\]$/, "$1"))),
-    ...(config.tls?.ca && { caFile: config.tls.ca }),
-    ...(own && { certFile: own.cert, keyFile: own.key }),
+    caFile: config.tlsCaFile,
+    certFile: config.tlsCertFile,
+    keyFile: config.tlsKeyFile,
   };
   return options as TlsOptions;
 };

@@ -48,7 +48,7 @@ export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser)
   ];
   const heard = exact ? [`${packets}.*.${name}`, `${packets}.RES.${name}.*`] : [`${packets}.*.*`, `${packets}.RES.*.*`];
   const subscribe = [...TO_ALL.map((packet) => `${packets}.${packet}`), ...heard, `${inboxOf(seed)}.>`];
-  return `    # ${name}${own.length > 0 ? `: ${own.join(", ")}` : ", which runs no room"}
+  return `    # ${name}${own.length > 0 ? `: ${own.join(", ")}` : ", which publishes no events"}
     {
       nkey: ${publicKeyOf(seed)}
       permissions: {

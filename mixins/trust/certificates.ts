@@ -1,6 +1,7 @@
 import "reflect-metadata"; // the library asks for it, and does not bring it
 import { createPrivateKey, createPublicKey, randomBytes, webcrypto } from "node:crypto";
 import * as x509 from "@peculiar/x509";
+import { ROOM_URI } from "./node-identity.ts";
 
 const CURVE = { name: "ECDSA", namedCurve: "P-256", hash: "SHA-256" } as const;
 const DAY = 86_400_000;
@@ -13,11 +14,9 @@ export interface Holder {
   readonly name: string;
   /** Names and addresses under which it may serve. */
   readonly hosts: readonly string[];
-  /** A node says who it is by `banyan://node/<name>`; a server is none. */
-  readonly node: boolean;
+  /** Those that a node may run, `*` for all; a server is no node and has none. */
+  readonly rooms: readonly string[];
 }
-
-export const nodeUri = (name: string): string => `banyan://node/${name}`;
 
 /** A new private key, as PEM. */
 export const newKey = async (): Promise<string> => {
@@ -84,18 +83,22 @@ export const issue = async (ca: { key: string; certificate: string }, key: strin
 
 const IP = /^[\d.]+$|:/;
 
-const namesOf = ({ name, hosts, node }: Holder): x509.JsonGeneralNames => {
+/** Where it serves, and, for nodes, who it is (`banyan://node/…`) and what it may run. */
+const namesOf = ({ name, hosts, rooms }: Holder): x509.JsonGeneralNames => {
   const all = new Set(["localhost", "127.0.0.1", "::1", ...hosts]);
   const names: x509.JsonGeneralNames = [...all].map((value) => ({ type: IP.test(value) ? "ip" : "dns", value }));
-  return node ? [...names, { type: "url", value: nodeUri(name) }] : names;
+  if (rooms.length === 0) return names;
+  const uris = [`banyan://node/${name}`, ...rooms.map((room) => ROOM_URI + room)];
+  return [...names, ...uris.map((value) => ({ type: "url", value }) as const)];
 };
 
 const pemOf = (certificate: x509.X509Certificate) => `${certificate.toString("pem")}\n`;
 
-/** When a certificate ends, and for whom it is: the hosts beyond this machine's own names. */
-export const readCertificate = (pem: string): { ends: number; hosts: string[] } => {
+/** When a certificate ends, and for whom it is. */
+export const readCertificate = (pem: string): { ends: number; hosts: string[]; rooms: string[] } => {
   const certificate = new x509.X509Certificate(pem);
   const { items } = certificate.getExtension(x509.SubjectAlternativeNameExtension)?.names ?? { items: [] };
   const hosts = items.filter(({ type }) => type === "dns" || type === "ip").map(({ value }) => value);
-  return { ends: certificate.notAfter.getTime(), hosts };
+  const rooms = items.flatMap(({ value }) => (value.startsWith(ROOM_URI) ? [value.slice(ROOM_URI.length)] : []));
+  return { ends: certificate.notAfter.getTime(), hosts, rooms };
 };

@@ -13,13 +13,13 @@ Makes what nodes and servers trust each other by: an authority (CA) for developm
 What is there is kept; run again, it adds what is missing. Names of databases and streams come from NAMESPACE.
 
 --dir PATH     the folder; certs
---nodes LIST   a node for each; all rooms. A node of a room's name, or its name and a number (deals-1), runs that room and alone publishes
-               its events; back=customers+products runs those two; any other name runs none
+--nodes LIST   a node for each; all rooms. A name that is a room's runs that room; back=customers+products runs those two, operator=* all.
+               Nobody else may say that he runs them, or publish their events. A process's NODE_ID is the name of its node, or begins with it: deals-2
 --hosts LIST   names and addresses under which servers and nodes are reached, beside localhost
 --exact        a node's NODE_ID is its name: it hears no call and no answer that is another's. Each process then needs a name of its own
 --renew        certificates that have expired, or will within 30 days, are made anew under the same keys`;
 
-const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/;
+const NAME = /^[A-Za-z0-9][A-Za-z0-9_]{0,39}$/;
 const HOST = /^(\*\.)?[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$|^[0-9a-fA-F:]{2,39}$/;
 const SERVERS = ["nats", "mongo", "redis", "https"];
 
@@ -29,19 +29,16 @@ const split = (text: string): string[] =>
     .map((item) => item.trim())
     .filter(Boolean);
 
-interface Wanted {
-  name: string;
-  own: string[];
-}
-
-/** `deals`, `deals-1`, `back=customers+products`, `repl`. */
-const wantedOf = (text: string, rooms: readonly string[]): Wanted => {
-  const [name = "", said] = text.split("=");
-  if (!NAME.test(name)) throw new Refused(`--nodes: a name has 1 to 64 letters, digits, _ and -, a letter or digit first, not "${name}"`);
-  const own = said === undefined ? rooms.filter((room) => name === room || name.replace(/-\d+$/, "") === room) : said.split("+");
-  const unknown = own.filter((room) => !rooms.includes(room));
-  if (unknown.length > 0) throw new Refused(`--nodes: ${name}: there is no room ${unknown.join(", ")}; there are ${rooms.join(", ")}`);
-  return { name, own };
+/** A node and what it runs: `deals`, `back=customers+products`, `operator=*`. */
+const wantedOf = (text: string, all: readonly string[]): { name: string; rooms: string[] } => {
+  const [name = "", said = name] = text.split("=");
+  if (!NAME.test(name)) throw new Refused(`--nodes: a name has 1 to 40 letters, digits and _, a letter or digit first, not "${name}"`);
+  const rooms = said.split("+");
+  const unknown = said === "*" ? [] : rooms.filter((room) => !all.includes(room));
+  if (unknown.length === 0) return { name, rooms };
+  throw new Refused(
+    `--nodes: ${name}: there is no room ${unknown.join(", ")}; there are ${all.join(", ")}. Say what it runs: ${name}=deals+products`,
+  );
 };
 
 const run = async () => {
@@ -58,25 +55,27 @@ const run = async () => {
   if (values.help) return console.log(USAGE);
   const { config } = await import("../runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
   const { allRooms } = await import("../runtime/node.ts");
-  const rooms = allRooms().filter((room) => room !== "gateway"); // it has no events
+  const all = allRooms();
   const hosts = split(values.hosts);
   const wrong = hosts.filter((host) => !HOST.test(host));
   if (wrong.length > 0) throw new Refused(`--hosts takes names and addresses, not "${wrong.join(", ")}"`);
-  const nodes = (values.nodes === undefined ? ["gateway", ...rooms] : split(values.nodes)).map((text) => wantedOf(text, rooms));
+  const nodes = (values.nodes === undefined ? all : split(values.nodes)).map((text) => wantedOf(text, all));
   const { CertsFolder } = await import("./certs.folder.ts");
   const { natsUser, natsUsersFile, newSeed } = await import("../bus/nats.users.ts");
 
   const folder = new CertsFolder(values.dir, values.renew);
   await folder.open();
   const others = values.renew ? folder.names("nodes", ".crt").filter((name) => nodes.every((node) => node.name !== name)) : [];
-  for (const name of others) await folder.holder("nodes", { name, hosts: [], node: true });
-  for (const { name, own } of nodes) {
-    await folder.holder("nodes", { name, hosts, node: true });
+  for (const name of others) await folder.holder("nodes", { name, hosts: [], rooms: [] });
+  const withEvents = all.filter((room) => room !== "gateway");
+  for (const { name, rooms } of nodes) {
+    await folder.holder("nodes", { name, hosts, rooms });
+    const own = withEvents.filter((room) => rooms.includes(room) || rooms.includes("*"));
     const seed = await folder.keep(`nodes/${name}.seed`, newSeed);
-    const user = { name, seed, namespace: config.namespace, rooms, own, exact: values.exact };
+    const user = { name, seed, namespace: config.namespace, rooms: withEvents, own, exact: values.exact };
     await folder.keep(`nodes/${name}.nats`, () => natsUser(user));
   }
-  for (const name of SERVERS) await folder.holder("servers", { name, hosts: [name, ...hosts], node: false });
+  for (const name of SERVERS) await folder.holder("servers", { name, hosts: [name, ...hosts], rooms: [] });
   folder.put("servers/mongo.pem", folder.read("servers/mongo.crt") + folder.read("servers/mongo.key"));
   folder.put("nats.conf", natsUsersFile(folder.names("nodes", ".nats").map((name) => folder.read(`nodes/${name}.nats`))));
   const { made, kept } = folder.told;

@@ -29,13 +29,14 @@ export class CertsFolder {
 
   /**
    * Key and certificate, `<kind>/<name>.key` and `.crt`. The key stays when the certificate is renewed, so whoever reads both never has halves of two;
-   * and so do the hosts that it was for.
+   * and so does what the old one was for.
    */
-  async holder(kind: "nodes" | "servers", { name, hosts, node }: Holder): Promise<void> {
+  async holder(kind: "nodes" | "servers", { name, hosts, rooms }: Holder): Promise<void> {
     const key = await this.keep(`${kind}/${name}.key`, newKey);
     const path = `${kind}/${name}.crt`;
-    const known = existsSync(join(this.path, path)) ? readCertificate(this.read(path)).hosts : [];
-    await this.#certificate(path, () => issue(this.#ca!, key, { name, hosts: [...known, ...hosts], node }));
+    const known = existsSync(join(this.path, path)) ? readCertificate(this.read(path)) : undefined;
+    const holder = { name, hosts: [...(known?.hosts ?? []), ...hosts], rooms: known?.rooms ?? rooms };
+    await this.#certificate(path, () => issue(this.#ca!, key, holder));
   }
 
   /** The names of those who have a file of this kind. */

@@ -23,7 +23,10 @@ export const clientTls = () => ({
   checkServerIdentity: identity,
   secureContext: createSecureContext({
     minVersion: "TLSv1.2",
-    ...(config.tls?.ca && { ca: readFileSync(config.tls.ca) }),
-    ...(config.tls?.own && { cert: readFileSync(config.tls.own.cert), key: readFileSync(config.tls.own.key) }),
+    ca: read(config.tlsCaFile),
+    cert: read(config.tlsCertFile),
+    key: read(config.tlsKeyFile),
   }),
 });
+
+const read = (file: string | undefined) => (file === undefined ? undefined : readFileSync(file));

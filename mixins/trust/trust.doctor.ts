@@ -9,16 +9,16 @@ const SOON = 30 * 86_400_000; // milliseconds
 /** The files that this process is trusted by: until when certificates count, and who can read the keys. */
 export const examineTrust = async (): Promise<Finding[]> => {
   const trust = new Examination("trust");
-  const { tls, https } = config;
+  const { tlsCaFile, tlsCertFile, https, natsNkey, transporter } = config;
   for (const [variable, file] of [
-    ["TLS_CA_FILE", tls?.ca],
-    ["TLS_CERT_FILE", tls?.own?.cert],
+    ["TLS_CA_FILE", tlsCaFile],
+    ["TLS_CERT_FILE", tlsCertFile],
     ["HTTPS_CERT_FILE", https?.cert],
   ] as const)
     if (file) examineEnd(trust, variable, file);
   const own = join(config.dataDir, "keys/master.key");
   for (const file of [...config.secretFiles, ...(config.masterKey === undefined && existsSync(own) ? [own] : [])]) examineMode(trust, file);
-  if (tls?.own && !config.natsNkey && config.transporter)
+  if (tlsCertFile && transporter && !natsNkey)
     trust.warn("NATS_NKEY_FILE is not set: NATS knows this node by its certificate at most, and cannot tell what it may send");
   return trust.findings;
 };

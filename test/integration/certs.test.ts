@@ -16,13 +16,24 @@ const contents = (dir: string) => Object.fromEntries(globSync("**/*.*", { cwd: d
 
 test("each node gets a certificate that says who it is, a key and an nkey, which nobody else can read", async (t) => {
   const dir = join(folder(t), "certs");
-  const { code, stdout } = await certs(["--dir", dir, "--nodes", "deals,repl", "--hosts", "banyan.example,10.0.0.7,fd00::1"]);
+  const { code, stdout } = await certs([
+    "--dir",
+    dir,
+    "--nodes",
+    "deals,back=customers+products",
+    "--hosts",
+    "banyan.example,10.0.0.7,fd00::1",
+  ]);
   assert.equal(code, 0);
   assert.match(stdout, /made ca\.key, ca\.crt, nodes\/deals\.key/);
   const [ca, deals] = [certificate(dir, "ca.crt"), certificate(dir, "nodes/deals.crt")];
   assert.ok(ca.ca && ca.verify(ca.publicKey) && deals.verify(ca.publicKey) && deals.checkIssued(ca) && !deals.ca);
   assert.equal(deals.subject, "CN=deals");
-  assert.match(deals.subjectAltName!, /^DNS:localhost, IP Address:127\.0\.0\.1, IP Address:0:0:0:0:0:0:0:1, .*URI:banyan:\/\/node\/deals$/);
+  assert.match(
+    deals.subjectAltName!,
+    /^DNS:localhost, IP Address:127\.0\.0\.1, IP Address:0:0:0:0:0:0:0:1, .*URI:banyan:\/\/node\/deals, URI:banyan:\/\/room\/deals$/,
+  );
+  assert.match(certificate(dir, "nodes/back.crt").subjectAltName!, /URI:banyan:\/\/room\/customers, URI:banyan:\/\/room\/products$/);
   for (const host of ["banyan.example", "localhost"]) assert.equal(deals.checkHost(host), host);
   for (const address of ["127.0.0.1", "10.0.0.7", "fd00::1"]) assert.ok(deals.checkIP(address), address);
   assert.deepEqual(deals.keyUsage, ["1.3.6.1.5.5.7.3.1", "1.3.6.1.5.5.7.3.2"], "server and client");
@@ -71,13 +82,13 @@ test("what ends soon is renewed when it is asked for, under the same keys and fo
   const old = await authority(key, 10);
   for (const part of ["nodes", "servers"]) mkdirSync(join(dir, part));
   const [deals, nats] = [await newKey(), await newKey()];
-  const holder = { name: "deals", hosts: ["banyan.example"], node: true };
+  const holder = { name: "deals", hosts: ["banyan.example"], rooms: ["deals"] };
   writeFileSync(join(dir, "ca.key"), key);
   writeFileSync(join(dir, "ca.crt"), old);
   writeFileSync(join(dir, "nodes/deals.key"), deals);
   writeFileSync(join(dir, "nodes/deals.crt"), await issue({ key, certificate: old }, deals, holder));
   writeFileSync(join(dir, "servers/nats.key"), nats);
-  writeFileSync(join(dir, "servers/nats.crt"), await issue({ key, certificate: old }, nats, { name: "nats", hosts: [], node: false }));
+  writeFileSync(join(dir, "servers/nats.crt"), await issue({ key, certificate: old }, nats, { name: "nats", hosts: [], rooms: [] }));
   const before = contents(dir);
   await certs(["--dir", dir, "--nodes", "users"]);
   for (const [file, text] of Object.entries(before)) assert.equal(read(dir, file), text, `${file}: nobody asked`);
@@ -88,7 +99,7 @@ test("what ends soon is renewed when it is asked for, under the same keys and fo
   assert.ok(renewed.validToDate.getTime() > Date.now() + 300 * 86_400_000);
   assert.ok(renewed.verify(new X509Certificate(old).publicKey), "who still has the old authority's certificate takes it");
   assert.equal(renewed.checkHost("banyan.example"), "banyan.example");
-  assert.match(renewed.subjectAltName!, /URI:banyan:\/\/node\/deals$/);
+  assert.match(renewed.subjectAltName!, /URI:banyan:\/\/node\/deals, URI:banyan:\/\/room\/deals$/);
 });
 
 test("what it cannot do it says, and makes nothing", async (t) => {
@@ -96,6 +107,8 @@ test("what it cannot do it says, and makes nothing", async (t) => {
   for (const [args, complaint] of [
     [["--nodes", "de als"], /--nodes: a name has/],
     [["--nodes", "../x"], /--nodes: a name has/],
+    [["--nodes", "deals-2"], /--nodes: a name has .*"deals-2"/],
+    [["--nodes", "office"], /there is no room office; .*office=deals\+products/],
     [["--nodes", "back=sails"], /there is no room sails; there are analytics/],
     [["--hosts", "a b"], /--hosts takes names and addresses/],
     [["--dri", "x"], /dri.*npm run certs/s],
@@ -152,7 +165,7 @@ test("the doctor tells what ends, and who can read the keys", async (t) => {
     return join(dir, name);
   };
   const [soon, past] = [await authority(key, 10), await authority(key, -1)];
-  const holder = { name: "https", hosts: [], node: false };
+  const holder = { name: "https", hosts: [], rooms: [] };
   const env = {
     DATA_DIR: dir,
     TLS_CA_FILE: file("soon.crt", soon),

@@ -243,7 +243,7 @@ test("a certificate that is renewed is shown without a restart, and one that doe
   const before = await shown();
   const key = await newKey();
   const authority = { key: readFileSync(certs.of("ca.key"), "utf8"), certificate: ca.toString() };
-  const made = await issue(authority, key, { name: "https", hosts: [], node: false });
+  const made = await issue(authority, key, { name: "https", hosts: [], rooms: [] });
   const logged = t.mock.method(log, "warn");
   replace(certificate.cert, made);
   await until(() => logged.mock.calls.some(({ arguments: [told] }) => (told as { event: string }).event === "certificate.refused"));
