@@ -150,7 +150,10 @@ test("with TLS a pod is what it is without, and is given what `npm run certs` ma
     );
     for (const { name } of files) assert.ok(settings.has(name), name);
     assert.equal(mounts["/tmp"]?.subPath, undefined, `${room} keeps what it had`);
-    assert.deepEqual(pod.securityContext, { ...deployments(without).find((other) => other.room === room)!.pod.securityContext, fsGroup: 1000 });
+    assert.deepEqual(pod.securityContext, {
+      ...deployments(without).find((other) => other.room === room)!.pod.securityContext,
+      fsGroup: 1000,
+    });
   }
   assert.match(readText("docs/scaling.md"), /create secret generic banyan-certs /);
 });
