@@ -13,8 +13,8 @@ Makes what nodes and servers trust each other by: an authority (CA) for developm
 What is there is kept; run again, it adds what is missing. Names of databases and streams come from NAMESPACE.
 
 --dir PATH     the folder; certs
---nodes LIST   a node for each; all rooms. A name that is a room's runs that room; back=customers+products runs those two, operator=* all.
-               Nobody else may say that he runs them, or publish their events. A process's NODE_ID is the name of its node, or begins with it: deals-2
+--nodes LIST   a node for each; one for each room, or with --renew those that are there. A name that is a room's runs that room;
+               back=customers+products runs those two, operator=* all. Nobody else may say that he runs them, or publish their events. A process's NODE_ID is the name of its node, or begins with it: deals-2
 --hosts LIST   names and addresses under which servers and nodes are reached, beside localhost
 --exact        a node's NODE_ID is its name: it hears no call and no answer that is another's. Each process then needs a name of its own
 --renew        certificates that have expired, or will within 30 days, are made anew under the same keys`;
@@ -59,7 +59,8 @@ const run = async () => {
   const hosts = split(values.hosts);
   const wrong = hosts.filter((host) => !HOST.test(host));
   if (wrong.length > 0) throw new Refused(`--hosts takes names and addresses, not "${wrong.join(", ")}"`);
-  const nodes = (values.nodes === undefined ? all : split(values.nodes)).map((text) => wantedOf(text, all));
+  const named = values.nodes === undefined ? (values.renew ? [] : all) : split(values.nodes);
+  const nodes = named.map((text) => wantedOf(text, all));
   const { CertsFolder } = await import("./certs.folder.ts");
   const { natsUser, natsUsersFile, newSeed } = await import("../bus/nats.users.ts");
 

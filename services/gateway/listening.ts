@@ -68,7 +68,7 @@ export class Listening {
   /** Asks those that hold a connection of HTTP/2 to open no more on it; those of HTTP/1.1 are told by the header of their next answer. */
   ask(): void {
     this.#ending = true;
-    for (const session of this.#sessions) session.goaway(constants.NGHTTP2_NO_ERROR, ALL_STREAMS);
+    for (const session of this.#sessions) if (!session.destroyed) session.goaway(constants.NGHTTP2_NO_ERROR, ALL_STREAMS);
   }
 
   /** Takes no connection any more, and resolves when the last one has ended; after `patience` milliseconds they are cut. */
