@@ -101,7 +101,7 @@ test("the lock names the packages of every platform, for npm ci refuses one that
 });
 
 test("no page holds the marks of a merge that was left half done", () => {
-  const pages = globSync(["*.{md,yml,conf,json}", "Dockerfile", "{docs,bench,k8s}/**/*.{md,yaml,yml,json}"], {
+  const pages = globSync(["*.{md,yml,conf,json}", "Dockerfile", "{docs,bench,k8s,k8s.tls}/**/*.{md,yaml,yml,json}"], {
     cwd: HOUSE,
     exclude: ["**/node_modules/**"],
   });

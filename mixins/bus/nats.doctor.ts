@@ -1,6 +1,6 @@
 import { connect, type JetStreamManager, type NatsConnection, type StreamInfo } from "nats";
 import { shownAddress } from "../runtime/address.ts";
-import { config } from "../runtime/config.ts";
+import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
 import { streamOf } from "./jetstream.host.ts";
 import { natsOptions } from "./nats.options.ts";
@@ -21,7 +21,9 @@ export const examineNats = async (): Promise<Finding[]> => {
       ignoreAuthErrorAbort: false,
     });
     try {
+      nats.encrypted(shownAddress(address), isEncrypted("TRANSPORTER", address), encryptedForm("TRANSPORTER"));
       await examine(nats, connection, address);
+      await examineGuard(nats, address);
     } finally {
       await connection.close();
     }
@@ -29,6 +31,16 @@ export const examineNats = async (): Promise<Finding[]> => {
     nats.wrong(`${shownAddress(address)} is not to be had: ${(error as Error).message}; is it running, and TRANSPORTER its address?`);
   }
   return nats.findings;
+};
+
+/** Whether it lets in somebody who does not log in, even with our certificate: such a one is a node of the system. */
+const examineGuard = async (nats: Examination, address: string) => {
+  const { servers, tls } = natsOptions(address, "banyan doctor");
+  const stranger = await connect({ servers, name: "banyan doctor", tls, timeout: PATIENCE, reconnect: false }).catch(() => undefined);
+  if (!stranger) return nats.ok("it lets in nobody who does not log in");
+  await stranger.close();
+  const whom = config.tlsCertFile ? "anybody with a certificate" : "anybody who reaches it";
+  nats.warn(`it lets in ${whom}, and whoever may publish is a node: give it users (npm run certs makes them), or a network of its own`);
 };
 
 const examine = async (nats: Examination, connection: NatsConnection, address: string) => {

@@ -107,6 +107,7 @@ export class Publisher {
   async #sweep() {
     if (!this.#lease.held) return;
     try {
+      await this.#known(); // also where nothing is published yet: those who follow the room may not make its stream
       for (let found = PAGE; found >= PAGE && !this.#closed; ) {
         const commits = await this.#outbox.unpublished(Date.now() - GRACE, PAGE);
         found = commits.length;
@@ -124,7 +125,7 @@ export class Publisher {
   async #publish(commits: readonly Logged[]) {
     const js = await this.#host.js();
     const failed = new Map<string, unknown>();
-    this.#stream ??= { epoch: (await this.#host.stream(this.#room)).epoch, end: 0 };
+    await this.#known();
     const numbers = await Promise.all(
       commits.map((commit) => this.#send(js, commit).catch((error) => void failed.set(commit.stream, error))),
     );
@@ -134,6 +135,11 @@ export class Publisher {
     if (failed.size === 0) return;
     this.#stream = undefined; // it may be gone
     throw failed.values().next().value;
+  }
+
+  /** The stream is there: made where it was not. */
+  async #known() {
+    this.#stream ??= { epoch: (await this.#host.stream(this.#room)).epoch, end: 0 };
   }
 
   /** Its number in the stream; none where the stream has had it before. */

@@ -8,11 +8,11 @@ export const RESTORING = ".restoring";
 export const MOVING = ".moving";
 
 /** Makes a folder and those above it. Node's own `recursive` never comes back where none can be made, as in /proc. */
-export const makeFolder = (path: string) => {
+export const makeFolder = (path: string, mode = 0o777) => {
   if (existsSync(path)) return;
-  makeFolder(dirname(path));
+  makeFolder(dirname(path), mode);
   try {
-    mkdirSync(path);
+    mkdirSync(path, { mode });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error; // another process was first
   }

@@ -11,14 +11,17 @@ type Tell = (level: string, about: string, says: string) => void;
 const examineAll = async (tell: Tell): Promise<boolean> => {
   const { config } = await import("./config.ts");
   const { withoutSecrets } = await import("./address.ts");
-  const [{ examineProcess }, { examineNats }, { examineMongo }, { examineRedis }, { examineSchemas }] = await Promise.all([
-    import("./process.doctor.ts"),
-    import("../bus/nats.doctor.ts"),
-    import("../storage/mongo.doctor.ts"),
-    import("../storage/redis.doctor.ts"),
-    import("../schema.doctor.ts"),
-  ]);
-  const examinations = [examineProcess, examineNats, examineMongo, examineRedis, examineSchemas];
+  const [{ examineProcess }, { examineNats }, { examineMongo }, { examineRedis }, { examineSchemas }, { examineTrust }] = await Promise.all(
+    [
+      import("./process.doctor.ts"),
+      import("../bus/nats.doctor.ts"),
+      import("../storage/mongo.doctor.ts"),
+      import("../storage/redis.doctor.ts"),
+      import("../schema.doctor.ts"),
+      import("../trust/trust.doctor.ts"),
+    ],
+  );
+  const examinations = [examineProcess, examineTrust, examineNats, examineMongo, examineRedis, examineSchemas];
   const all = examinations.map((examine) => examine()); // at the same time: one that is away takes seconds to say so
   let well = true;
   for (const findings of all) {

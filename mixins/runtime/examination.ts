@@ -6,6 +6,7 @@ export interface Finding {
   readonly says: string;
 }
 
+const LOOPBACK = /^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)(:|\/|$)/;
 const SKEW = { warn: 1_000, wrong: 10_000 } as const; // milliseconds
 
 /** Collects what is found of one server, or of this process. */
@@ -37,6 +38,20 @@ export class Examination {
       this.warn(`${what} cannot be seen: ${(error as Error).message}`);
       return undefined;
     }
+  }
+
+  /** Whether others on the way can read along. `address` as it may be shown, `encrypted` how it would be written. */
+  encrypted(address: string, isEncrypted: boolean, written: string): void {
+    if (isEncrypted) this.ok("what goes to it is encrypted");
+    else if (
+      address
+        .replace(/^[a-z+]+:\/\//, "")
+        .split(",")
+        .every((host) => LOOPBACK.test(host))
+    )
+      this.ok("what goes to it is not encrypted, and stays on this host");
+    else
+      this.warn(`what goes to it is not encrypted: let it speak TLS and write the address as ${written}, or keep the network to yourself`);
   }
 
   /** Compares a server's clock with ours. It was read between `asked` and now, so the way there and back is in doubt. */

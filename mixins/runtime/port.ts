@@ -1,5 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import { Refused } from "./refused.ts";
 
 /** Has the server listen. Throws `Refused` where it cannot, naming the variable that says the port and what to do. */
@@ -26,5 +27,5 @@ export const tryPort = async (host: string, port: number, variable: string): Pro
 export const urlOf = (server: Server | undefined): string | undefined => {
   const address = server?.address() as AddressInfo | null | undefined;
   if (!address) return undefined;
-  return `http://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
+  return `${(server as unknown) instanceof TlsServer ? "https" : "http"}://${address.family === "IPv6" ? `[${address.address}]` : address.address}:${address.port}`;
 };

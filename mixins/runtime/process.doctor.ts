@@ -16,8 +16,10 @@ export const examineProcess = async (): Promise<Finding[]> => {
   const unknown = config.rooms.filter((room) => !all.includes(room));
   if (unknown.length > 0) here.wrong(`ROOMS: there is no room ${unknown.join(", ")}; there are ${all.join(", ")}`);
   else here.ok(`rooms: ${(config.rooms.length > 0 ? config.rooms : all).join(", ")}`);
-  if (!LOOPBACK.test(config.host))
-    here.warn(`HOST is ${config.host}: passwords and tokens go over the port as they are; let only a proxy that speaks TLS reach it`);
+  if (!LOOPBACK.test(config.host) && !config.https)
+    here.warn(
+      `HOST is ${config.host}: passwords and tokens go over the port as they are; set HTTPS_CERT_FILE and HTTPS_KEY_FILE, or let only a proxy that speaks TLS reach it`,
+    );
   if (config.mongoUrl) {
     here.ok(`a node of the cluster ${config.namespace}`);
     if (!config.redisUrl)

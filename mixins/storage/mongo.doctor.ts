@@ -1,8 +1,9 @@
 import { type Db, type Document, MongoClient } from "mongodb";
 import { shownAddress } from "../runtime/address.ts";
-import { config } from "../runtime/config.ts";
+import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
 import { Examination, type Finding } from "../runtime/examination.ts";
 import { judgeMongo } from "./mongo.findings.ts";
+import { mongoTls } from "./mongo.host.ts";
 
 const PATIENCE = 2_000;
 
@@ -14,8 +15,11 @@ export const examineMongo = async (): Promise<Finding[]> => {
   const options = { appName: "banyan doctor", serverSelectionTimeoutMS: PATIENCE, connectTimeoutMS: PATIENCE, socketTimeoutMS: PATIENCE };
   let client: MongoClient | undefined;
   try {
-    client = new MongoClient(address, options);
+    client = new MongoClient(address, { ...mongoTls(address), ...options });
     await examine(mongo, client.db("admin"), shownAddress(address));
+    mongo.encrypted(shownAddress(address), isEncrypted("MONGO_URL", address), encryptedForm("MONGO_URL"));
+    if (/[?&](tlsInsecure|tlsAllowInvalid\w+)=true/.test(address))
+      mongo.wrong("MONGO_URL has it believe any server: take out tlsInsecure and tlsAllowInvalid…, and name its authority in TLS_CA_FILE");
     await look(mongo, client.db(`${config.namespace}_deals`));
   } catch (error) {
     mongo.wrong(`${shownAddress(address)} is not to be had: ${(error as Error).message}; is it running, and MONGO_URL its address?`);

@@ -8,8 +8,9 @@ import {
   MongoWriteConcernError,
 } from "mongodb";
 import { Unavailable } from "../core/errors.ts";
-import { config } from "../runtime/config.ts";
+import { config, isEncrypted } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
+import { clientTls } from "../trust/client.tls.ts";
 import { endWithConnection } from "./mongo.connection.ts";
 
 const TIMEOUT = 5_000; // milliseconds until an operation counts as in doubt
@@ -101,9 +102,14 @@ export class MongoHost {
   }
 }
 
+/** What a client of this address shows the server, and knows it by. The driver keeps it: certificates that are renewed count from the next start on. */
+export const mongoTls = (url: string): ConstructorParameters<typeof MongoClient>[1] =>
+  isEncrypted("MONGO_URL", url) ? (clientTls() as object) : {};
+
 /** A client with what we rest on. `timeout`: milliseconds until an operation counts as in doubt. */
 export const clientOf = (url: string, namespace: string, timeout = TIMEOUT): MongoClient =>
   new MongoClient(url, {
+    ...mongoTls(url),
     appName: `banyan ${namespace}`,
     writeConcern: { w: "majority", journal: true },
     readConcern: { level: "majority" }, // what a fail-over could still take back is not seen yet,

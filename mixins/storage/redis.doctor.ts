@@ -1,7 +1,8 @@
 import { Redis } from "ioredis";
 import { shownAddress } from "../runtime/address.ts";
-import { config } from "../runtime/config.ts";
+import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
+import { redisTls } from "./redis.host.ts";
 
 const PATIENCE = 3_000;
 
@@ -11,6 +12,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   const address = config.redisUrl;
   if (!address) return redis.findings;
   const client = new Redis(address, {
+    ...redisTls(address),
     lazyConnect: true,
     connectTimeout: PATIENCE,
     commandTimeout: PATIENCE,
@@ -24,6 +26,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   try {
     await client.connect();
     await client.ping();
+    redis.encrypted(shownAddress(address), isEncrypted("REDIS_URL", address), encryptedForm("REDIS_URL"));
     await examine(redis, client, address);
   } catch (error) {
     const { message } = reason ?? (error as Error);

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { Redis, type RedisOptions, ReplyError } from "ioredis";
-import { config } from "../runtime/config.ts";
+import { config, isEncrypted } from "../runtime/config.ts";
 import { worksWithout } from "../runtime/health.ts";
 import { log } from "../runtime/logger.ts";
+import { clientTls } from "../trust/client.tls.ts";
 
 /** Milliseconds until Redis counts as away though its connection stands: the most that it can cost whoever asks. */
 export const REDIS_TIMEOUT = 250;
@@ -22,6 +23,9 @@ const OPTIONS: RedisOptions = {
   keepAlive: 10_000,
   retryStrategy: (times) => Math.min(25 * 2 ** Math.min(times, 10), LONGEST_PAUSE),
 };
+
+/** What a client of this address shows the server, and knows it by. */
+export const redisTls = (url: string): RedisOptions => (isEncrypted("REDIS_URL", url) ? { tls: clientTls() } : {});
 
 /** A program that runs in Redis as a whole, between whatever others ask. */
 export interface Script {
@@ -130,14 +134,14 @@ export class RedisHost {
   }
 
   #connect(): Redis {
-    const redis = new Redis(this.#url, OPTIONS);
+    const redis = new Redis(this.#url, { ...OPTIONS, ...redisTls(this.#url) });
     redis.on("error", (error) => this.#lost(error));
     redis.on("close", () => this.#lost(new Error("the connection was closed")));
     return redis;
   }
 
   #subscribe(): Redis {
-    const subscriber = new Redis(this.#url, OPTIONS);
+    const subscriber = new Redis(this.#url, { ...OPTIONS, ...redisTls(this.#url) });
     const gap = () => {
       for (const listener of this.#listeners) listener.gap();
     };

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import { Rejected } from "../../mixins/core/errors.ts";
+import { isHttp2, isWhole } from "./listening.ts";
 
 const HALF = /(?<!\\)(\\\\)*\\ud[89a-f]/; // JSON.stringify writes only such a one as an escape
 const MOST_BYTES = 1_048_576;
@@ -27,7 +28,7 @@ export const forbiddenKey = (key: string): boolean => {
 export const readBody = (req: IncomingMessage, done: Done, gone: () => void) => {
   const { headers } = req;
   const length = headers["content-length"];
-  if (length === undefined && headers["transfer-encoding"] === undefined) return done(undefined, nothing());
+  if (length === undefined && (isHttp2(req) ? isWhole(req) : headers["transfer-encoding"] === undefined)) return done(undefined, nothing());
   if (length === "0") return done(undefined, nothing());
   if (Number(length) > MOST_BYTES) return done(tooLarge(), nothing());
   const refused = mediaType(headers["content-type"], headers["content-encoding"]);
@@ -45,8 +46,9 @@ export const readBody = (req: IncomingMessage, done: Done, gone: () => void) => 
     else more = [first, chunk];
   });
   req.on("error", gone);
+  req.on("aborted", gone); // HTTP/2 says so, and then ends it as if it were whole
   req.on("end", () => {
-    if (size > MOST_BYTES) return;
+    if (size > MOST_BYTES || req.aborted) return;
     let body: Record<string, unknown>;
     try {
       body = first ? parse(more ? Buffer.concat(more) : first) : {};

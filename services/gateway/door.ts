@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 import { setTimeout as delay } from "node:timers/promises";
 import type { ServiceBroker } from "moleculer";
 import type { User } from "../../mixins/core/context.ts";
@@ -15,6 +15,8 @@ import { Allowances } from "./allowances.ts";
 import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { clientBehind } from "./limits.ts";
+import { isHttp2, isWhole, type Listening } from "./listening.ts";
+import { tooSlow } from "./refuse.ts";
 import { Router } from "./router.ts";
 
 const PATIENCE = 30_000;
@@ -26,6 +28,8 @@ export interface DoorSettings {
   rateLimit: number;
   trustedProxies: readonly string[];
   corsOrigins: readonly string[];
+  /** Whether it is reached by HTTPS itself. */
+  https: boolean;
 }
 
 /** What all requests share: where they go, who may send how many, and what is still open. */
@@ -36,6 +40,7 @@ export class Door {
   readonly allowances: Allowances;
   readonly client: (req: IncomingMessage) => string;
   readonly cors: Cors | undefined;
+  readonly https: boolean;
   readonly open = new Set<Exchange>();
   /** How many requests were answered, by status. */
   readonly answered = new Map<number, number>();
@@ -48,7 +53,8 @@ export class Door {
   readonly #sweep: NodeJS.Timeout;
 
   /** `rooms` are all that exist, whether they run here or not. */
-  constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins }: DoorSettings) {
+  constructor(broker: ServiceBroker, rooms: readonly string[], { rateLimit, trustedProxies, corsOrigins, https }: DoorSettings) {
+    this.https = https;
     this.allowances = new Allowances(rateLimit);
     this.client = clientBehind(trustedProxies);
     this.cors = corsFor(corsOrigins);
@@ -98,13 +104,11 @@ export class Door {
    * From now on every answer says that its connection ends with it, and readiness is denied. Whoever is about to send on a
    * connection that he holds, or here at all, is given a moment to be told; then nothing new is taken, and what was taken is answered.
    */
-  async close(server: Server): Promise<void> {
+  async close(listening: Listening): Promise<void> {
     this.closing = true;
+    listening.ask();
     await delay(NOTICE);
-    const closed = new Promise((done) => server.close(done));
-    const late = setTimeout(() => server.closeAllConnections(), PATIENCE_AT_END);
-    await closed;
-    clearTimeout(late);
+    await listening.close(PATIENCE_AT_END);
     clearInterval(this.#sweep);
     this.#revocations.stop();
     this.allowances.close();
@@ -144,7 +148,8 @@ export class Door {
   #expire(before: number) {
     for (const exchange of this.open) {
       if (exchange.began > before) return; // they stand in the order in which they came
-      if (exchange.req.complete) exchange.expire(); // what does not come to its end is the server's business
+      if (isWhole(exchange.req)) exchange.expire();
+      else if (isHttp2(exchange.req)) exchange.fail(tooSlow()); // of HTTP/1.1 the server does it
     }
   }
 }

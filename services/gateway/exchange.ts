@@ -9,9 +9,11 @@ import { type Granted, inCookies, noCookies, refreshIn } from "./cookies.ts";
 import { courseOf } from "./course.ts";
 import { csvOf, wantsCsv } from "./csv.ts";
 import type { Door } from "./door.ts";
+import { hasLargeHeaders, isHttp2, isLost, isWhole } from "./listening.ts";
 import { readConditions } from "./preconditions.ts";
 import { problemOf } from "./problem.ts";
 import { fromSegment, readQuery } from "./query.ts";
+import { headersTooLarge } from "./refuse.ts";
 import { type Coding, codedTag, codingFor, compress, isFresh, type Rendering, render, tagOf } from "./rendering.ts";
 import type { Route } from "./router.ts";
 import { tokenOf } from "./token.ts";
@@ -48,6 +50,7 @@ export class Exchange {
   /** Sees the request through. Whatever goes wrong on the way is answered as a problem. */
   begin() {
     try {
+      if (hasLargeHeaders(this.req)) throw headersTooLarge();
       const url = this.req.url!;
       const mark = url.indexOf("?");
       this.path = mark < 0 ? url : url.slice(0, mark);
@@ -103,7 +106,7 @@ export class Exchange {
 
   /** After a wait: if there is still somebody. */
   #goOn(next: () => void) {
-    if (this.req.socket.destroyed && !this.req.complete) return this.#gone();
+    if (isLost(this.req)) return this.#gone();
     next();
   }
 
@@ -272,11 +275,13 @@ export class Exchange {
     const { req, res } = this;
     headers.push("X-Request-Id", this.course.requestId, ...HARDENING);
     if (status !== 304 && status !== 204) headers.push("Content-Length", String(bytes));
-    if (this.#door.closing) headers.push("Connection", "close");
+    if (this.#door.https) headers.push("Strict-Transport-Security", "max-age=31536000");
+    if (this.#door.closing && !isHttp2(req)) headers.push("Connection", "close"); // HTTP/2 has a frame for it
     this.#door.cors?.(req, this.path, headers);
     if (!res.destroyed) {
       res.writeHead(status, headers);
       res.end(req.method === "HEAD" ? undefined : body);
+      if (isHttp2(req) && !isWhole(req)) req.stream.close(); // the rest of a request that has its answer is not waited for
     }
     this.#door.done(this, status, bytes, code);
   }

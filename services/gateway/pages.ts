@@ -24,7 +24,9 @@ export const addPages = (router: Router, door: Door, broker: ServiceBroker): voi
       exchange.page(type, text);
     });
   };
-  page("/", (exchange) => exchange.page(HTML, homePage(broker, exchange.req.headers.host ?? "localhost")));
+  page("/", (exchange) =>
+    exchange.page(HTML, homePage(broker, exchange.req.headers.host ?? String(exchange.req.headers[":authority"] ?? "localhost"))),
+  );
   fixed("/openapi.json", JSON_TYPE, () => JSON.stringify(openApiOf(router.routes)));
   fixed("/docs", HTML, () => file("docs.html"));
   fixed("/docs/docs.js", "text/javascript; charset=utf-8", () => file("docs.js"));

@@ -14,7 +14,7 @@ if (process.argv.length > 2) {
 const { config } = await import("../../mixins/runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
 await importSource(textSource(sampleBooks()), {}).catch(exitFor);
 
-const api = `http://${config.host}:${config.port || 3000}/api/v1`;
+const api = `${config.https ? "https" : "http"}://${config.host}:${config.port || 3000}/api/v1`;
 console.log(`
 It is in ${config.dataDir}. Start the system (npm start), then look:
 

@@ -15,8 +15,8 @@ const built = { skip: !kustomize && "neither kustomize nor kubectl is installed:
 const checked = { skip: (!kustomize || !schemas) && "the schemas of Kubernetes are not installed: npm run servers -- --install" };
 
 /** What `kubectl apply -k k8s` would apply. */
-const build = (): Manifest[] => {
-  const { status, stdout, stderr } = spawnSync(kustomize!, [...first, "k8s"], { cwd: HOUSE, encoding: "utf8" });
+const build = (root = "k8s"): Manifest[] => {
+  const { status, stdout, stderr } = spawnSync(kustomize!, [...first, root], { cwd: HOUSE, encoding: "utf8" });
   assert.equal(status, 0, stderr);
   return parseAllDocuments(stdout).map((document) => document.toJS());
 };
@@ -128,6 +128,34 @@ test("every variable is a setting, and what is secret is in a secret that is not
     assert.ok(!(name in map!.data));
     assert.match(readText("docs/scaling.md"), new RegExp(`--from-literal=${name}=`));
   }
+});
+
+test("with TLS a pod is what it is without, and is given what `npm run certs` makes for its room, and no other's", checked, () => {
+  const [without, manifests] = [build(), build("k8s.tls")];
+  for (const manifest of manifests) assert.deepEqual(faultsOf(schemas!, manifest), [], `${manifest.kind} ${manifest.metadata.name}`);
+  assert.equal(manifests.length, without.length);
+  for (const { node, pod, room } of deployments(manifests)) {
+    const mounts = Object.fromEntries(
+      (node.volumeMounts as { mountPath: string; subPath?: string; subPathExpr?: string }[]).map((mount) => [mount.mountPath, mount]),
+    );
+    const files = node.env.filter(({ name }) => name.endsWith("_FILE")) as unknown as { name: string; value: string }[];
+    assert.deepEqual(
+      files.map(({ name, value }) => [name, mounts[value]!.subPath ?? mounts[value]!.subPathExpr]),
+      [
+        ["TLS_CA_FILE", "ca.crt"],
+        ["TLS_CERT_FILE", "$(ROOMS).crt"],
+        ["TLS_KEY_FILE", "$(ROOMS).key"],
+        ["NATS_NKEY_FILE", "$(ROOMS).seed"],
+      ],
+    );
+    for (const { name } of files) assert.ok(settings.has(name), name);
+    assert.equal(mounts["/tmp"]?.subPath, undefined, `${room} keeps what it had`);
+    assert.deepEqual(pod.securityContext, {
+      ...deployments(without).find((other) => other.room === room)!.pod.securityContext,
+      fsGroup: 1000,
+    });
+  }
+  assert.match(readText("docs/scaling.md"), /create secret generic banyan-certs /);
 });
 
 test("a pod may do nothing that a node does not need", built, () => {

@@ -1,10 +1,11 @@
 import "./credentials.env.ts";
 import { once } from "node:events";
-import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { type IncomingHttpHeaders, type OutgoingHttpHeaders, request, type Server } from "node:http";
+import { connect } from "node:net";
 import type { TestContext } from "node:test";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
 import { log } from "../../mixins/runtime/logger.ts";
+import { urlOf } from "../../mixins/runtime/port.ts";
 import settings from "../../moleculer.config.ts";
 import gateway from "../../services/gateway/gateway.service.ts";
 import { authorization } from "./credentials.ts";
@@ -66,8 +67,8 @@ export const serve = async (t: TestContext, services: ServiceSchema[], over: obj
   const broker = new ServiceBroker({ ...settings, transporter: null, nodeID: "tested", skipProcessEventRegistration: true });
   for (const schema of services) broker.createService(schema);
   const door = { ...gateway, settings: { ...gateway.settings, port: 0, ...over } } as ServiceSchema;
-  const { server } = broker.createService(door) as unknown as { server: { address(): AddressInfo } };
+  const { server } = broker.createService(door) as unknown as { server: Server };
   await broker.start();
   t.after(() => broker.stop());
-  return { url: `http://127.0.0.1:${server.address().port}`, broker };
+  return { url: urlOf(server)!, broker };
 };
