@@ -66,8 +66,11 @@ const ofCertificate = (certFile: string, keyFile: string): Signer => {
 };
 
 const nameOf = ({ subject }: X509Certificate) => /^CN=([A-Za-z0-9_]{1,40})$/m.exec(subject)?.[1];
-const roomsOf = ({ subjectAltName = "" }: X509Certificate) =>
-  subjectAltName.split(", ").flatMap((name) => (name.startsWith(`URI:${ROOM_URI}`) ? [name.slice(4 + ROOM_URI.length)] : []));
+/** None where a name had to be quoted: a comma in it would look like the end of it. */
+const roomsOf = ({ subjectAltName = "" }: X509Certificate): string[] =>
+  (subjectAltName.includes('"') ? "" : subjectAltName)
+    .split(", ")
+    .flatMap((name) => (name.startsWith(`URI:${ROOM_URI}`) ? [name.slice(4 + ROOM_URI.length)] : []));
 
 /** Throws `Refused` where this process could not say who it is, or not under this id. */
 export const requireIdentity = (node: string): void => {
