@@ -26,3 +26,6 @@ export const idOf = (code: string): string => {
   }, "");
   return /^[A-Za-z0-9]/.test(escaped) ? escaped : `0~${escaped}`;
 };
+
+/** Stands in the ids of users whom another system knows, behind its prefix; no user of ours has it in his. */
+export const FOREIGN = "~~";

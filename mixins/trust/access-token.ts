@@ -7,8 +7,6 @@ export const ALGORITHM = "EdDSA";
 export const TOKEN_TYPE = "at+jwt";
 /** Seconds that one of a login counts, unless its session ends sooner. */
 export const TOKEN_SECONDS = 300;
-/** Milliseconds that an ended session is remembered: no token of it counts then, hosts' clocks included. */
-export const ENDED_FOR = (TOKEN_SECONDS + 60) * 1_000;
 /** The most seconds that an operator of the host may give one. */
 export const OPERATOR_SECONDS = 86_400;
 

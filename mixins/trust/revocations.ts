@@ -1,6 +1,10 @@
 import type { Logger } from "moleculer";
 import type { User } from "../core/context.ts";
-import { ENDED_FOR } from "./access-token.ts";
+import { config } from "../runtime/config.ts";
+import { TOKEN_SECONDS } from "./access-token.ts";
+
+/** Milliseconds that an ended session is remembered: no token of it counts then, hosts' clocks included. */
+export const ENDED_FOR = (Math.max(TOKEN_SECONDS, ...config.trustedIssuers.map(({ maxAge }) => maxAge)) + 60) * 1_000;
 
 /** What was taken back before its tokens had expired: a session (`<user>/<session>`), or all that a user had by then. Times in milliseconds. */
 export interface Revoked {

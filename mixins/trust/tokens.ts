@@ -4,6 +4,7 @@ import type { User } from "../core/context.ts";
 import { Rejected, Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
 import { ALGORITHM, API_KEY, OPERATOR_KEY, OPERATOR_SECONDS, type PublicKey, TOKEN_SECONDS, TOKEN_TYPE } from "./access-token.ts";
+import { ForeignIssuers } from "./foreign-issuers.ts";
 import { prove } from "./proofs.ts";
 
 const [LONGEST, LONGEST_KEY] = [4_096, 256]; // characters
@@ -38,6 +39,7 @@ export class Tokens {
   readonly #ended: Ended;
   readonly #verified = new LRUCache<string, Verified>({ max: MOST_KEPT });
   readonly #own: readonly PublicKey[];
+  readonly #foreign = new ForeignIssuers(config.trustedIssuers);
   readonly #leeway: number;
   #keys: Map<string, Awaited<ReturnType<typeof importJWK>>> | undefined;
   #looked = Number.NEGATIVE_INFINITY;
@@ -84,6 +86,8 @@ export class Tokens {
 
   async #read(token: string): Promise<User> {
     if (token.length > LONGEST) throw invalid();
+    const foreign = this.#foreign.verify(token);
+    if (foreign) return this.#keep(token, await foreign);
     const { payload, protectedHeader } = await jwtVerify(token, async ({ kid }) => this.#key(kid), {
       issuer: config.issuer,
       audience: config.issuer,
@@ -97,7 +101,11 @@ export class Tokens {
     });
     const most = protectedHeader.kid === OPERATOR_KEY ? OPERATOR_SECONDS : TOKEN_SECONDS;
     if (!(payload.exp! - payload.iat! <= most + 1)) throw invalid(); // nobody of ours gives one for longer
-    const verified = { user: prove(userOf(payload), token), made: payload.iat! * 1_000, until: (payload.exp! + this.#leeway) * 1_000 };
+    return this.#keep(token, { user: userOf(payload), made: payload.iat! * 1_000, until: payload.exp! * 1_000 });
+  }
+
+  #keep(token: string, { user, made, until }: Verified): User {
+    const verified = { user: prove(user, token), made, until: until + this.#leeway * 1_000 };
     this.#verified.set(token, verified);
     return this.#still(token, verified);
   }

@@ -1,6 +1,6 @@
 import { action } from "../../mixins/core/params.ts";
 import type { Effect } from "../../mixins/subscriber.mixin.ts";
-import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
+import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import type { UserEvent } from "../users/users.events.ts";
 import { type Account, type Followed, followed, standing } from "./auth.domain.ts";
 import { type Auth, accountOf, changeAccount } from "./auth.room.ts";

@@ -58,6 +58,15 @@ export interface ApiKey {
   readonly rate?: number;
 }
 
+/** What somebody is known by at a provider: it logs him in. */
+export interface Identity {
+  /** Digest of issuer and subject. */
+  readonly id: string;
+  readonly provider: string;
+  readonly issuer: string;
+  readonly since: number;
+}
+
 /** What is kept of a user's logins. The fields with `_` never leave the room. */
 export interface Account {
   readonly user: string;
@@ -69,6 +78,9 @@ export interface Account {
   readonly _second?: SecondFactor;
   readonly _sessions?: readonly Session[];
   readonly _keys?: readonly ApiKey[];
+  readonly _identities?: readonly Identity[];
+  /** Their ids: each is one user's alone, and found by. */
+  readonly _identityIds?: readonly string[];
   /** Sessions ended before their time, as long as a token of theirs may count. */
   readonly _ended?: readonly { readonly id: string; readonly at: number }[];
   /** What the latest tokens say that he is. */
@@ -160,14 +172,18 @@ export const standing = ({ roles, teams = [] }: { roles: readonly string[]; team
  */
 export const followed = (account: Account, { active, gone, roles }: Followed, at: number, kept: number): Change => {
   if (gone) {
-    const nothing = { _hash: null, _link: null, _second: null, _roles: null, password: null, secondFactor: null };
-    return account._hash || account._link || !account._closed ? { ...endedAll(account, at, kept), ...nothing, _closed: true } : {};
+    const secrets = { _hash: null, _link: null, _second: null, _identities: null, _identityIds: null };
+    const nothing = { ...secrets, _roles: null, password: null, secondFactor: null };
+    return account._hash || account._link || account._identities || !account._closed
+      ? { ...endedAll(account, at, kept), ...nothing, _closed: true }
+      : {};
   }
   if (!active) return account._closed ? {} : { ...endedAll(account, at, kept), _closed: true };
   const opened = account._closed ? { _closed: null } : {};
   const { _roles } = account;
   const same = _roles?.length === roles.length && _roles.every((role) => roles.includes(role));
-  return same || account._hash === undefined ? opened : { ...opened, _voidBefore: at, endedAt: at, _roles: roles };
+  const noLogin = account._hash === undefined && account._identities === undefined;
+  return same || noLogin ? opened : { ...opened, _voidBefore: at, endedAt: at, _roles: roles };
 };
 
 /** What a new password makes of an account: whoever was logged in is no more, nor any machine, and no link is left that could set another one. */

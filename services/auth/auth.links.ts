@@ -1,7 +1,7 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
-import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
+import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { acceptable } from "./auth.check.ts";
 import { LINK_COUNTS, linkInvalid, standing, takeLink, withPassword } from "./auth.domain.ts";
 import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, type Known } from "./auth.room.ts";

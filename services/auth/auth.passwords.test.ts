@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createHook } from "node:async_hooks";
 import { test } from "node:test";
 import fc from "fast-check";
-import { acceptedHash, hashPassword, verifyNobody, verifyPassword, weakness } from "./auth.passwords.ts";
+import { acceptedHash, hashPassword, unfitHash, verifyNobody, verifyPassword, weakness } from "./auth.passwords.ts";
 
 const NO = { fits: false, outdated: false };
 const GOOD = { fits: true, outdated: false };
@@ -66,6 +66,40 @@ test("whoever comes from another system logs in with the password from there, an
     assert.deepEqual(await verifyPassword(password, stored), OLD, stored);
     assert.deepEqual(await verifyPassword(`!${password}`, stored), NO, stored);
   }
+});
+
+test("a hash is imported where guessing it takes some time, and checking it not too much", () => {
+  const [salt, tag] = ["c29tZXNhbHRzb21l", "nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4"];
+  const argon2 = (m: number, t: number) => `$argon2id$v=19$m=${m},t=${t},p=1$${salt}$${tag}`;
+  const scrypt = (ln: number) => `$scrypt$ln=${ln},r=8,p=1$${salt}$${tag}`;
+  const bcrypt = (cost: string) => `$2b$${cost}$abcdefghijklmnopqrstuuPacupgvRyXtqiTsCVXMfvrlGcUggjR6`;
+  const pbkdf2 = (rounds: number) => `$pbkdf2-sha256$${rounds}$${salt}$${tag.replaceAll("+", ".")}`;
+  const django = (rounds: number) => `pbkdf2_sha256$${rounds}$furaojsalt123456$dFeJu3j23dYf99cDjjOXpFDR6M7aaRfL4HLkp94X1GA=`;
+  const good = [
+    argon2(19_456, 2),
+    argon2(65_536, 3),
+    scrypt(14),
+    scrypt(17),
+    bcrypt("08"),
+    bcrypt("14"),
+    pbkdf2(29_000),
+    django(1_000_000),
+  ];
+  for (const stored of good) assert.equal(unfitHash(stored), undefined, stored);
+  const weak = [argon2(256, 2), scrypt(8), bcrypt("04"), bcrypt("06"), pbkdf2(6_400), django(1_000)];
+  for (const stored of weak) assert.match(unfitHash(stored) ?? "", /guessed too soon/, stored);
+  for (const stored of [argon2(1_000_000, 20), bcrypt("16"), pbkdf2(9_999_999), scrypt(20)])
+    assert.match(unfitHash(stored) ?? "", /too long/, stored);
+  for (const stored of [
+    "",
+    "password",
+    "5f4dcc3b5aa765d61d8327deb882cf99",
+    bcrypt("31"),
+    scrypt(40),
+    argon2(9_999_999, 1),
+    pbkdf2(99_999_999),
+  ])
+    assert.match(unfitHash(stored) ?? "", /none of/, stored);
 });
 
 test("a password fits however the keyboard puts its characters together", async () => {

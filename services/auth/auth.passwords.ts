@@ -8,6 +8,8 @@ const TODAY = { memory: 19_456, passes: 2, parallelism: 1, tagLength: 32 };
 const TODAYS = `$argon2id$v=19$m=${TODAY.memory},t=${TODAY.passes},p=${TODAY.parallelism}$`;
 const MOST_MEMORY = 2 ** 30; // bytes, for one hash of another system
 const MOST_BYTES = 1024; // of a password
+/** About how many milliseconds of a core an imported hash may take to check: less is guessed too soon, and more holds up everybody's logins. */
+const [LEAST_WORK, MOST_WORK] = [5, 2_000];
 const LEAST_CHARACTERS = 12;
 const LEAST_OWN = 6;
 
@@ -21,6 +23,8 @@ const scryptOf = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt
 
 interface Kept {
   tag: Buffer;
+  /** Milliseconds of a core, about, as this small machine has them. */
+  work: number;
   derive(password: string): Promise<Buffer>;
 }
 export interface Verdict {
@@ -64,8 +68,16 @@ export const verifyPassword = async (password: string, stored: string): Promise<
  */
 export const verifyNobody = (password: string): Promise<Verdict> => verifyPassword(password, NOBODYS);
 
-/** Whether a hash of another system may be imported: its form is known, and verifying it stays within bounds. */
+/** Whether a hash is of a form that is verified. */
 export const acceptedHash = (stored: string): boolean => read(stored) !== undefined;
+
+/** Why a hash of another system may not be imported; undefined where it may. */
+export const unfitHash = (stored: string): string | undefined => {
+  const hash = read(stored);
+  if (!hash) return "It is none of argon2id, bcrypt, scrypt (PHC), PBKDF2 (passlib's, or Django's) with parameters in use";
+  if (hash.work < LEAST_WORK) return "It is guessed too soon: give this user a link for a new password";
+  return hash.work > MOST_WORK ? "Checking it would take too long: give this user a link for a new password" : undefined;
+};
 
 /**
  * What would make it a good password; undefined when it is one. Length and a list of what is tried first, no rules on which
@@ -117,8 +129,9 @@ const bytesOf = (text: string): Buffer | undefined => {
   return bare(bytes) === text ? bytes : undefined;
 };
 
-const kept = (salt: Buffer | undefined, tag: Buffer | undefined, derive: (password: string, salt: Buffer) => Promise<Buffer>) =>
-  salt && tag && { tag, derive: (password: string) => derive(password, salt) };
+type Derive = (password: string, salt: Buffer) => Promise<Buffer>;
+const kept = (work: number, salt: Buffer | undefined, tag: Buffer | undefined, derive: Derive) =>
+  salt && tag && { tag, work, derive: (password: string) => derive(password, salt) };
 
 /** RFC 9106, in the form of the reference implementation. */
 const argon2id = (m: string, t: string, p: string, salt: string, tag: string): Kept | undefined => {
@@ -126,7 +139,7 @@ const argon2id = (m: string, t: string, p: string, salt: string, tag: string): K
   if (memory * 1024 > MOST_MEMORY || memory < 8 * parallelism || passes > 20 || parallelism > 16) return undefined;
   const expected = bytesOf(tag);
   const tagLength = expected?.length ?? 0;
-  return kept(bytesOf(salt), expected, (message, nonce) =>
+  return kept((memory * passes) / 778, bytesOf(salt), expected, (message, nonce) =>
     argon2Of("argon2id", { message, nonce, memory, passes, parallelism, tagLength }),
   );
 };
@@ -137,6 +150,7 @@ const argon2id = (m: string, t: string, p: string, salt: string, tag: string): K
  * system that made the hash. The salt's last character has bits without meaning, which only some systems keep: not compared.
  */
 const bcrypted = (salt: string, tag: string): Kept => ({
+  work: 2 ** (Number(salt.slice(4, 6)) - 4),
   tag: Buffer.from(tag),
   derive: async (password) => Buffer.from((await bcrypt(password, salt)).slice(-tag.length)),
 });
@@ -145,7 +159,7 @@ const bcrypted = (salt: string, tag: string): Kept => ({
 const scrypted = (ln: string, r: string, p: string, salt: string, tag: string): Kept | undefined => {
   const [cost, blockSize, parallelization] = [2 ** Number(ln), Number(r), Number(p)];
   if (128 * cost * blockSize * parallelization > MOST_MEMORY) return undefined;
-  return kept(bytesOf(salt), bytesOf(tag), (password, bytes) =>
+  return kept((cost * blockSize * parallelization) / 2_600, bytesOf(salt), bytesOf(tag), (password, bytes) =>
     scryptOf(password, bytes, 32, { cost, blockSize, parallelization, maxmem: 2 * MOST_MEMORY }),
   );
 };
@@ -153,14 +167,19 @@ const scrypted = (ln: string, r: string, p: string, salt: string, tag: string): 
 /** RFC 8018 as passlib writes it, with "." for "+". */
 const passlib = (digest: string, rounds: string, salt: string, tag: string): Kept | undefined => {
   const [bytes, expected] = [bytesOf(salt.replaceAll(".", "+")), bytesOf(tag.replaceAll(".", "+"))];
-  return kept(bytes, expected?.length === (digest === "sha256" ? 32 : 64) ? expected : undefined, (password, nonce) =>
-    pbkdf2Of(password, nonce, Number(rounds), expected!.length, digest),
+  return kept(
+    Number(rounds) / 2_000,
+    bytes,
+    expected?.length === (digest === "sha256" ? 32 : 64) ? expected : undefined,
+    (password, nonce) => pbkdf2Of(password, nonce, Number(rounds), expected!.length, digest),
   );
 };
 
 /** The same as Django writes it: its salt is plain text. */
 const django = (rounds: string, salt: string, tag: string): Kept | undefined =>
-  kept(Buffer.from(salt), bytesOf(tag), (password, bytes) => pbkdf2Of(password, bytes, Number(rounds), 32, "sha256"));
+  kept(Number(rounds) / 2_000, Buffer.from(salt), bytesOf(tag), (password, bytes) =>
+    pbkdf2Of(password, bytes, Number(rounds), 32, "sha256"),
+  );
 
 /** A salt has 8 to 64 bytes. Where a shorter tag would be the beginning of a longer one, only the whole one is a form. */
 const FORMS: [RegExp, (...parts: string[]) => Kept | undefined][] = [

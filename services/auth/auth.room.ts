@@ -1,3 +1,4 @@
+import { randomUUIDv7 } from "node:crypto";
 import type { Context } from "moleculer";
 import type { Collection } from "../../mixins/collection.mixin.ts";
 import type { Meta, User } from "../../mixins/core/context.ts";
@@ -5,13 +6,15 @@ import { Rejected } from "../../mixins/core/errors.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import type { Stored } from "../../mixins/storage/collection-store.ts";
 import { signed, TOKEN_SECONDS } from "../../mixins/trust/access-token.ts";
-import type { Account, Change } from "./auth.domain.ts";
+import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
+import { type Account, began, type Change, standing } from "./auth.domain.ts";
 import type { GuessLimit } from "./auth.guesses.ts";
 import type { SigningKeys } from "./auth.keys.ts";
-import { composed } from "./auth.tokens.ts";
+import type { Providers } from "./auth.openid.ts";
+import { composed, digestOf, newSecret } from "./auth.tokens.ts";
 
 /** The room as its handlers see it. */
-export type Auth = Collection & { keys: SigningKeys; guesses: GuessLimit };
+export type Auth = Collection & { keys: SigningKeys; guesses: GuessLimit; providers: Providers };
 export type AuthCall = Context<unknown, Meta>;
 
 /** A user as the room of users tells it. */
@@ -50,6 +53,22 @@ export const grant = async (auth: Auth, { id, roles, teams }: Known, session: st
   expiresIn: TOKEN_SECONDS,
   user: id,
 });
+
+/** Lets somebody in who has shown who he is, as known `at`: what `decide` says is stored with the new session, and what it throws lets nobody in. */
+export const openSession = async (
+  auth: Auth,
+  ctx: AuthCall,
+  user: Known,
+  { at, agent }: { at: number; agent?: string },
+  decide: (account: Account) => Change,
+) => {
+  const [session, secret] = [randomUUIDv7(), newSecret()];
+  await changeAccount(auth, ctx, user.id, (account) => {
+    const opened = { id: session, began: at, seen: at, refresh: digestOf(secret), spent: [], ...(agent && { agent }) };
+    return { ...decide(account), ...began(account, opened, at, ENDED_FOR), _roles: standing(user) };
+  });
+  return grant(auth, user, session, secret, at);
+};
 
 /** The user whose account it is, where he may log in. */
 export const activeUser = async (ctx: AuthCall, id: string): Promise<Known | undefined> => {

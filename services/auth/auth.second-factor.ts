@@ -1,8 +1,8 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { SOMEBODY } from "../../mixins/core/policy.ts";
-import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
 import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
+import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { codesOf, countAttempt, requirePassword } from "./auth.check.ts";
 import { type Account, type Change, endedAll } from "./auth.domain.ts";
 import { type Auth, asker, changeAccount, type Known } from "./auth.room.ts";

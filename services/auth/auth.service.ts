@@ -2,17 +2,22 @@ import type { ServiceSchema } from "moleculer";
 import { documents } from "../../mixins/collection.mixin.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
+import { config } from "../../mixins/runtime/config.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
-import { ENDED_FOR, operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
+import { operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
 import { masterKey } from "../../mixins/trust/master-key.ts";
-import type { Revoked } from "../../mixins/trust/revocations.ts";
+import { ENDED_FOR, type Revoked } from "../../mixins/trust/revocations.ts";
 import { createKey, listKeys, readKey, removeKey, rotateKey } from "./auth.api-keys.ts";
 import { follow, subscriptions } from "./auth.changes.ts";
 import type { Account } from "./auth.domain.ts";
 import { accountFields } from "./auth.events.ts";
 import { GuessLimit } from "./auth.guesses.ts";
+import { endIdentities, identities, removeIdentity } from "./auth.identities.ts";
+import { importHash } from "./auth.imported.ts";
 import { type Keep, SigningKeys } from "./auth.keys.ts";
 import { firstLink, invite, redeem } from "./auth.links.ts";
+import { Providers } from "./auth.openid.ts";
+import { begin, confirm, finish, linkProvider, providers } from "./auth.providers.ts";
 import { type Auth, asker } from "./auth.room.ts";
 import { beginSecondFactor, confirmSecondFactor, endSecondFactor, endSecondFactorOf } from "./auth.second-factor.ts";
 import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
@@ -31,9 +36,10 @@ export default {
       name: "auth",
       entity: "Account",
       fields: accountFields,
-      id: { type: "string", pattern: "^[uk]~[A-Za-z0-9][A-Za-z0-9_~-]{0,63}$" },
+      id: { type: "string", pattern: "^[ukt]~[A-Za-z0-9][A-Za-z0-9_~-]{0,63}$" },
       sorts: ["endedAt"],
       filters: ["password"],
+      indexes: [{ fields: ["_identityIds"], unique: true }],
     }),
     subscriber(subscriptions),
   ],
@@ -58,6 +64,15 @@ export default {
     rotateKey,
     removeKey,
     readKey,
+    providers,
+    begin,
+    finish,
+    confirm,
+    linkProvider,
+    identities,
+    removeIdentity,
+    endIdentities,
+    importHash,
     keys: action({
       description: "The public keys of those that sign access tokens, as a JSON Web Key Set has them",
       visibility: "public",
@@ -110,6 +125,7 @@ export default {
   created() {
     const auth = this as unknown as Auth;
     auth.guesses = new GuessLimit();
+    auth.providers = new Providers(config.providers, this.logger);
     auth.keys = new SigningKeys((id, change) => keepKeys(auth, id, change));
   },
 } satisfies ServiceSchema;

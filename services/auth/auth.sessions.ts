@@ -1,12 +1,11 @@
-import { randomUUIDv7 } from "node:crypto";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { ANYONE, SOMEBODY } from "../../mixins/core/policy.ts";
-import { ENDED_FOR } from "../../mixins/trust/access-token.ts";
+import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { acceptable, codesOf, countAttempt, passwordWrong, requirePassword, verified } from "./auth.check.ts";
-import { began, ended, endedAll, refreshed, refreshInvalid, sessionsOf, standing, withPassword } from "./auth.domain.ts";
+import { ended, endedAll, refreshed, refreshInvalid, sessionsOf, standing, withPassword } from "./auth.domain.ts";
 import { hashPassword } from "./auth.passwords.ts";
-import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, grant, type Known } from "./auth.room.ts";
+import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, grant, type Known, openSession } from "./auth.room.ts";
 import { taken } from "./auth.second-factor.ts";
 import * as shapes from "./auth.shapes.ts";
 import { digestOf, newSecret, parted } from "./auth.tokens.ts";
@@ -43,19 +42,12 @@ export const login = action({
     }
     const rehashed = outdated ? await hashPassword(password) : undefined;
     if (code !== undefined) countAttempt(this, codesOf(user.id));
-    const [session, secret] = [randomUUIDv7(), newSecret()];
-    await changeAccount(this, ctx, user.id, (now) => {
+    const granted = await openSession(this, ctx, user, { at, agent }, (now) => {
       if (now._hash !== account!._hash) throw wrong(); // it was changed meanwhile
-      const opened = { id: session, began: at, seen: at, refresh: digestOf(secret), spent: [], ...(agent && { agent }) };
-      return {
-        ...taken(now, code, at),
-        ...began(now, opened, at, ENDED_FOR),
-        _roles: standing(user),
-        ...(rehashed && { _hash: rehashed }),
-      };
+      return { ...taken(now, code, at), ...(rehashed && { _hash: rehashed }) };
     });
     for (const guessed of [address, codesOf(user.id)]) this.guesses.right(guessed);
-    return grant(this, user, session, secret, at);
+    return granted;
   },
 });
 

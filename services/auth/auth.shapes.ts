@@ -7,6 +7,8 @@ export const email = { type: "string", min: 3, max: 254 } as const;
 export const given = { type: "string", min: 1, max: 1_024 } as const;
 export const code = { type: "string", pattern: "^[A-Za-z0-9 -]{6,24}$" } as const;
 export const secret = { type: "string", min: 1, max: 256 } as const;
+/** What a browser brings back from a provider, or was given to keep. */
+export const brought = { type: "string", min: 1, max: 4_096 } as const;
 export const agent = { type: "string", min: 1, max: 200 } as const;
 export const sessionId = { type: "string", pattern: "^[A-Za-z0-9-]{1,64}$" } as const;
 

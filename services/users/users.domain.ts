@@ -1,3 +1,5 @@
+import { Rejected } from "../../mixins/core/errors.ts";
+import { FOREIGN } from "../../mixins/core/ids.ts";
 import type { UserDocument } from "./users.events.ts";
 
 type Draft = Partial<UserDocument>;
@@ -13,3 +15,8 @@ export const tidied = (user: Draft): Draft => ({
   ...(user.teams && { teams: [...new Set(user.teams)] }),
   ...(user.channels && { channels: [...new Set(user.channels)] }),
 });
+
+/** Throws `ID_UNFIT` for an id as whoever another system knows has it: nobody here may be taken for him. */
+export const refuseForeign = (id: unknown): void => {
+  if (String(id).includes(FOREIGN)) throw new Rejected("ID_UNFIT", `${FOREIGN} stands in the ids of other systems' users`, 422, { id });
+};

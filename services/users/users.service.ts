@@ -2,7 +2,7 @@ import type { ServiceSchema } from "moleculer";
 import { type Collection, collection } from "../../mixins/collection.mixin.ts";
 import { action } from "../../mixins/core/params.ts";
 import { shown } from "../../mixins/storage/document-log.ts";
-import { addressOf, tidied } from "./users.domain.ts";
+import { addressOf, refuseForeign, tidied } from "./users.domain.ts";
 import { email, userFields } from "./users.events.ts";
 
 const found = {
@@ -22,7 +22,10 @@ export default {
       folded: "name",
       filters: ["status", "roles", "teams", "email"],
       indexes: [{ fields: ["email"], unique: true }],
-      prepare: tidied,
+      prepare: (user, _change, before) => {
+        if (!before) refuseForeign(user._id);
+        return tidied(user);
+      },
     }),
   ],
   actions: {

@@ -37,7 +37,8 @@ test("every route says what it takes, and answers 401 and 403 as it says", async
   const { operations, send } = await start(t);
   assert.ok(operations.length > 50);
   const open = operations.filter(({ permission }) => permission === ANYONE).map(({ path }) => path.replace("/api/v1/", ""));
-  assert.deepEqual(open.sort(), ["auth/login", "auth/redeem", "auth/refresh"], "what takes no login");
+  const atProviders = ["", "/{provider}/begin", "/{provider}/confirm", "/{provider}/finish"].map((path) => `auth/providers${path}`);
+  assert.deepEqual(open.sort(), ["auth/login", ...atProviders, "auth/redeem", "auth/refresh"], "what takes no login");
   for (const operation of operations) {
     const { method, path, permission, responses, secured } = operation;
     const about = `${method} ${path}`;

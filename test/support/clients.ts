@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
 import type { TestContext } from "node:test";
 import { bearer } from "./credentials.ts";
 import { ask } from "./http.ts";
 import { folder, type System, startSystem } from "./system.ts";
 
 export const PASSWORD = "a wet umbrella in the hall";
-export const ROOMS = ["gateway", "auth", "users", "customers"];
+export const ROOMS = ["gateway", "auth", "users", "policies", "customers"];
 const NOBODY = { authorization: undefined };
 
 /** What a client does with a system's login. */
@@ -39,3 +40,16 @@ export const withUser = async (t: TestContext, roles: string[] = ["trader"], env
   return { system, env, admin, link: json.link as string, ...own };
 };
 export const codeOf = ({ status, json }: { status: number; json: { code?: unknown } }) => [status, json.code];
+
+const BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+
+/** What an authenticator shows now for a secret (RFC 6238), worked out here by itself. */
+export const codeShown = (secret: string): string => {
+  const bits = [...secret].map((character) => BASE32.indexOf(character).toString(2).padStart(5, "0")).join("");
+  const counter = Buffer.alloc(8);
+  counter.writeBigUInt64BE(BigInt(Math.floor(Date.now() / 30_000)));
+  const mac = createHmac("sha1", Buffer.from(bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2))))
+    .update(counter)
+    .digest();
+  return String((mac.readUInt32BE(mac[19]! & 15) & 0x7fffffff) % 1_000_000).padStart(6, "0");
+};

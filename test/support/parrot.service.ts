@@ -23,6 +23,15 @@ export default {
         return { id, node: ctx.broker.nodeID };
       },
     }),
+    /** Says who asks, to whoever may. */
+    name: action({
+      rest: "GET /named/:id",
+      visibility: "published",
+      permission: "parrot.read",
+      params: { id },
+      returns: { node: "string", user: "string" },
+      handler: (ctx) => ({ node: ctx.broker.nodeID, user: ctx.meta.user!.id }),
+    }),
     /** Has another room of its kind say it: a call within a call. */
     tell: action({
       rest: "GET /told/:id",
