@@ -21,7 +21,7 @@ export const examineNats = async (): Promise<Finding[]> => {
       ignoreAuthErrorAbort: false,
     });
     try {
-      nats.encrypted(shownAddress(address), isEncrypted("TRANSPORTER", address), encryptedForm("TRANSPORTER"));
+      nats.encrypted(shownAddress(address), isEncrypted(address, "TRANSPORTER"), encryptedForm("TRANSPORTER"));
       await examine(nats, connection, address);
       await examineGuard(nats, address);
     } finally {

@@ -17,7 +17,7 @@ export const examineMongo = async (): Promise<Finding[]> => {
   try {
     client = new MongoClient(address, { ...mongoTls(address), ...options });
     await examine(mongo, client.db("admin"), shownAddress(address));
-    mongo.encrypted(shownAddress(address), isEncrypted("MONGO_URL", address), encryptedForm("MONGO_URL"));
+    mongo.encrypted(shownAddress(address), isEncrypted(address, "MONGO_URL"), encryptedForm("MONGO_URL"));
     if (/[?&](tlsInsecure|tlsAllowInvalid\w+)=true/.test(address))
       mongo.wrong("MONGO_URL has it believe any server: take out tlsInsecure and tlsAllowInvalid…, and name its authority in TLS_CA_FILE");
     await look(mongo, client.db(`${config.namespace}_deals`));

@@ -104,7 +104,7 @@ export class MongoHost {
 
 /** What a client of this address shows the server, and knows it by. The driver keeps it: certificates that are renewed count from the next start on. */
 export const mongoTls = (url: string): ConstructorParameters<typeof MongoClient>[1] =>
-  isEncrypted("MONGO_URL", url) ? (clientTls() as object) : {};
+  isEncrypted(url, "MONGO_URL") ? (clientTls() as object) : {};
 
 /** A client with what we rest on. `timeout`: milliseconds until an operation counts as in doubt. */
 export const clientOf = (url: string, namespace: string, timeout = TIMEOUT): MongoClient =>

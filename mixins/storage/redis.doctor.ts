@@ -25,7 +25,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   try {
     await client.connect();
     await client.ping();
-    redis.encrypted(shownAddress(address), isEncrypted("REDIS_URL", address), encryptedForm("REDIS_URL"));
+    redis.encrypted(shownAddress(address), isEncrypted(address, "REDIS_URL"), encryptedForm("REDIS_URL"));
     await examine(redis, client, address);
   } catch (error) {
     const { message } = reason ?? (error as Error);

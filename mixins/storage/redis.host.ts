@@ -29,7 +29,7 @@ const OPTIONS: RedisOptions = {
  * certificate has two: an error that nobody hears would end the process.
  */
 export const redisClient = (url: string, options: RedisOptions): Redis => {
-  const redis = new Redis(url, { ...options, ...(isEncrypted("REDIS_URL", url) && { tls: clientTls() }) });
+  const redis = new Redis(url, { ...options, ...(isEncrypted(url, "REDIS_URL") && { tls: clientTls() }) });
   redis.on("connect", () => redis.stream.on("error", () => {}));
   return redis;
 };
