@@ -1,6 +1,6 @@
 import type { Redis } from "ioredis";
 import { shownAddress } from "../runtime/address.ts";
-import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
 import { redisClient } from "./redis.host.ts";
 
@@ -25,7 +25,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   try {
     await client.connect();
     await client.ping();
-    redis.encrypted(shownAddress(address), isEncrypted(address, "REDIS_URL"), encryptedForm("REDIS_URL"));
+    redis.encrypted(shownAddress(address), ENCRYPTED.REDIS_URL.is(address), ENCRYPTED.REDIS_URL.written);
     await examine(redis, client, address);
   } catch (error) {
     const { message } = reason ?? (error as Error);

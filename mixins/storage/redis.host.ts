@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Redis, type RedisOptions, ReplyError } from "ioredis";
-import { config, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { worksWithout } from "../runtime/health.ts";
 import { log } from "../runtime/logger.ts";
 import { clientTls } from "../trust/client.tls.ts";
@@ -29,7 +29,7 @@ const OPTIONS: RedisOptions = {
  * certificate has two: an error that nobody hears would end the process.
  */
 export const redisClient = (url: string, options: RedisOptions): Redis => {
-  const redis = new Redis(url, { ...options, ...(isEncrypted(url, "REDIS_URL") && { tls: clientTls() }) });
+  const redis = new Redis(url, { ...options, ...(ENCRYPTED.REDIS_URL.is(url) && { tls: clientTls() }) });
   redis.on("connect", () => redis.stream.on("error", () => {}));
   return redis;
 };
