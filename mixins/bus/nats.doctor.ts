@@ -1,6 +1,6 @@
 import { connect, type JetStreamManager, type NatsConnection, type StreamInfo } from "nats";
 import { shownAddress } from "../runtime/address.ts";
-import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
 import { streamOf } from "./jetstream.host.ts";
 import { natsOptions } from "./nats.options.ts";
@@ -21,7 +21,7 @@ export const examineNats = async (): Promise<Finding[]> => {
       ignoreAuthErrorAbort: false,
     });
     try {
-      nats.encrypted(shownAddress(address), isEncrypted("TRANSPORTER", address), encryptedForm("TRANSPORTER"));
+      nats.encrypted(shownAddress(address), ENCRYPTED.TRANSPORTER.is(address), ENCRYPTED.TRANSPORTER.written);
       await examine(nats, connection, address);
       await examineGuard(nats, address);
     } finally {

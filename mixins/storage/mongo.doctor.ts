@@ -1,6 +1,6 @@
 import { type Db, type Document, MongoClient } from "mongodb";
 import { shownAddress } from "../runtime/address.ts";
-import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { Examination, type Finding } from "../runtime/examination.ts";
 import { judgeMongo } from "./mongo.findings.ts";
 import { mongoTls } from "./mongo.host.ts";
@@ -17,7 +17,7 @@ export const examineMongo = async (): Promise<Finding[]> => {
   try {
     client = new MongoClient(address, { ...mongoTls(address), ...options });
     await examine(mongo, client.db("admin"), shownAddress(address));
-    mongo.encrypted(shownAddress(address), isEncrypted("MONGO_URL", address), encryptedForm("MONGO_URL"));
+    mongo.encrypted(shownAddress(address), ENCRYPTED.MONGO_URL.is(address), ENCRYPTED.MONGO_URL.written);
     if (/[?&](tlsInsecure|tlsAllowInvalid\w+)=true/.test(address))
       mongo.wrong("MONGO_URL has it believe any server: take out tlsInsecure and tlsAllowInvalid…, and name its authority in TLS_CA_FILE");
     await look(mongo, client.db(`${config.namespace}_deals`));

@@ -8,7 +8,7 @@ import {
   MongoWriteConcernError,
 } from "mongodb";
 import { Unavailable } from "../core/errors.ts";
-import { config, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { dependsOn } from "../runtime/health.ts";
 import { clientTls } from "../trust/client.tls.ts";
 import { endWithConnection } from "./mongo.connection.ts";
@@ -104,7 +104,7 @@ export class MongoHost {
 
 /** What a client of this address shows the server, and knows it by. The driver keeps it: certificates that are renewed count from the next start on. */
 export const mongoTls = (url: string): ConstructorParameters<typeof MongoClient>[1] =>
-  isEncrypted("MONGO_URL", url) ? (clientTls() as object) : {};
+  ENCRYPTED.MONGO_URL.is(url) ? (clientTls() as object) : {};
 
 /** A client with what we rest on. `timeout`: milliseconds until an operation counts as in doubt. */
 export const clientOf = (url: string, namespace: string, timeout = TIMEOUT): MongoClient =>

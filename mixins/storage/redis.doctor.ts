@@ -1,8 +1,8 @@
-import { Redis } from "ioredis";
+import type { Redis } from "ioredis";
 import { shownAddress } from "../runtime/address.ts";
-import { config, encryptedForm, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { atLeast, Examination, type Finding } from "../runtime/examination.ts";
-import { redisTls } from "./redis.host.ts";
+import { redisClient } from "./redis.host.ts";
 
 const PATIENCE = 3_000;
 
@@ -11,8 +11,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   const redis = new Examination("redis");
   const address = config.redisUrl;
   if (!address) return redis.findings;
-  const client = new Redis(address, {
-    ...redisTls(address),
+  const client = redisClient(address, {
     lazyConnect: true,
     connectTimeout: PATIENCE,
     commandTimeout: PATIENCE,
@@ -26,7 +25,7 @@ export const examineRedis = async (): Promise<Finding[]> => {
   try {
     await client.connect();
     await client.ping();
-    redis.encrypted(shownAddress(address), isEncrypted("REDIS_URL", address), encryptedForm("REDIS_URL"));
+    redis.encrypted(shownAddress(address), ENCRYPTED.REDIS_URL.is(address), ENCRYPTED.REDIS_URL.written);
     await examine(redis, client, address);
   } catch (error) {
     const { message } = reason ?? (error as Error);

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { Redis, type RedisOptions, ReplyError } from "ioredis";
-import { config, isEncrypted } from "../runtime/config.ts";
+import { config, ENCRYPTED } from "../runtime/config.ts";
 import { worksWithout } from "../runtime/health.ts";
 import { log } from "../runtime/logger.ts";
 import { clientTls } from "../trust/client.tls.ts";
@@ -24,8 +24,15 @@ const OPTIONS: RedisOptions = {
   retryStrategy: (times) => Math.min(25 * 2 ** Math.min(times, 10), LONGEST_PAUSE),
 };
 
-/** What a client of this address shows the server, and knows it by. */
-export const redisTls = (url: string): RedisOptions => (isEncrypted("REDIS_URL", url) ? { tls: clientTls() } : {});
+/**
+ * A client with our certificate where the address says TLS. It listens to the first error of a connection only, and one that the server refuses for its
+ * certificate has two: an error that nobody hears would end the process.
+ */
+export const redisClient = (url: string, options: RedisOptions): Redis => {
+  const redis = new Redis(url, { ...options, ...(ENCRYPTED.REDIS_URL.is(url) && { tls: clientTls() }) });
+  redis.on("connect", () => redis.stream.on("error", () => {}));
+  return redis;
+};
 
 /** A program that runs in Redis as a whole, between whatever others ask. */
 export interface Script {
@@ -134,14 +141,14 @@ export class RedisHost {
   }
 
   #connect(): Redis {
-    const redis = new Redis(this.#url, { ...OPTIONS, ...redisTls(this.#url) });
+    const redis = redisClient(this.#url, OPTIONS);
     redis.on("error", (error) => this.#lost(error));
     redis.on("close", () => this.#lost(new Error("the connection was closed")));
     return redis;
   }
 
   #subscribe(): Redis {
-    const subscriber = new Redis(this.#url, { ...OPTIONS, ...redisTls(this.#url) });
+    const subscriber = redisClient(this.#url, OPTIONS);
     const gap = () => {
       for (const listener of this.#listeners) listener.gap();
     };

@@ -202,6 +202,7 @@ test(
     assert.match(doctor.stdout, /^ok +nats +it lets in nobody who does not log in$/m);
     assert.match(doctor.stdout, /^ok +trust +TLS_CERT_FILE .* ends on \d{4}-\d\d-\d\d$/m);
     const stranger = await run(["mixins/runtime/doctor.command.ts"], { ...env, TLS_CA_FILE: certs.of("ca.crt") });
+    assert.equal(stranger.stderr, "", "what is refused is no crash");
     for (const about of ["nats", "mongodb", "redis"])
       assert.match(stranger.stdout, new RegExp(`^wrong +${about} .* is not to be had`, "m"));
   },
