@@ -3,6 +3,7 @@ import type { Meta, User } from "../core/context.ts";
 import type { PublicKey } from "../trust/access-token.ts";
 import { remember } from "../trust/node-calls.ts";
 import { ALL, type Caller, NodeTokens } from "../trust/node-identity.ts";
+import { operatorsKeys } from "../trust/operator.ts";
 import { proofOf } from "../trust/proofs.ts";
 import { Tokens } from "../trust/tokens.ts";
 import type { Payload } from "./packets.ts";
@@ -34,7 +35,7 @@ export class Callers {
     this.#nodes = new NodeTokens(broker.nodeID);
     const keys = async (kid: string) => (await broker.call<{ keys: PublicKey[] }, object>("v1.auth.keys", { kid })).keys;
     const apiKey = () => Promise.reject(new Error("an API key stays at the door"));
-    this.#users = new Tokens({ keys, apiKey }, () => false, [], LEEWAY);
+    this.#users = new Tokens({ keys, apiKey }, () => false, operatorsKeys(), LEEWAY);
   }
 
   /** Which node speaks; undefined where it is none of ours. */

@@ -1,12 +1,15 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import type { User } from "../core/context.ts";
 import { config } from "../runtime/config.ts";
-import { operatorKeyOf, signed, TOKEN_SECONDS } from "./access-token.ts";
+import { operatorKeyOf, type PublicKey, publicPart, signed, TOKEN_SECONDS } from "./access-token.ts";
 import { hasMasterKey, masterKey } from "./master-key.ts";
 import { prove } from "./proofs.ts";
 
 /** Whoever starts a process on the rooms' own stores: he could read and change all of it by hand. */
 export const OPERATOR: User = Object.freeze({ id: "operator", roles: Object.freeze(["admin"]) });
+
+/** By which an operator's tokens are known, without asking anybody: to whoever has the master key. */
+export const operatorsKeys = (): PublicKey[] => (hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
 
 const RENEWED = (TOKEN_SECONDS * 1_000) / 2; // milliseconds
 const proven = new WeakMap<User, number>();

@@ -4,8 +4,7 @@ import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
-import { operatorKeyOf, publicPart } from "../../mixins/trust/access-token.ts";
-import { masterKey } from "../../mixins/trust/master-key.ts";
+import { operatorsKeys } from "../../mixins/trust/operator.ts";
 import { ENDED_FOR, type Revoked } from "../../mixins/trust/revocations.ts";
 import { createKey, listKeys, readKey, removeKey, rotateKey } from "./auth.api-keys.ts";
 import { follow, subscriptions } from "./auth.changes.ts";
@@ -80,8 +79,7 @@ export default {
       params: { kid: { type: "string", max: 64, optional: true } },
       returns: { keys: { type: "array", items: { type: "object", props: key } } },
       async handler(this: Auth, ctx) {
-        const operators = publicPart(operatorKeyOf(masterKey()));
-        return { keys: [...(await this.keys.shown(ctx.params.kid)), operators] as never };
+        return { keys: [...(await this.keys.shown(ctx.params.kid)), ...operatorsKeys()] as never };
       },
     }),
     rotateKeys: action({

@@ -6,8 +6,8 @@ import { Rejected, Unavailable } from "../../mixins/core/errors.ts";
 import { refusalOf } from "../../mixins/core/policy.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
-import { operatorKeyOf, type PublicKey, publicPart } from "../../mixins/trust/access-token.ts";
-import { hasMasterKey, masterKey } from "../../mixins/trust/master-key.ts";
+import type { PublicKey } from "../../mixins/trust/access-token.ts";
+import { operatorsKeys } from "../../mixins/trust/operator.ts";
 import { Revocations } from "../../mixins/trust/revocations.ts";
 import { type KnownRoles, rolesOf } from "../../mixins/trust/roles.ts";
 import { type Sources, Tokens } from "../../mixins/trust/tokens.ts";
@@ -71,7 +71,7 @@ export class Door {
       keys: async (kid) => (await auth<{ keys: PublicKey[] }>("keys", { kid })).keys,
       apiKey: (key) => auth("readKey", { key }),
     };
-    this.#tokens = new Tokens(sources, this.#revocations.ended, hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
+    this.#tokens = new Tokens(sources, this.#revocations.ended, operatorsKeys());
     this.#roles = rolesOf(broker);
     this.#started = () => broker.started;
     this.#rooms = new Set(rooms);
