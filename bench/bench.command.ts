@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { Load } from "./load/load.ts";
 import { REMOTE_SYSTEMS, type RemoteName } from "./remote/systems.ts";
 import { compared, type Measured, tableOf } from "./report.ts";
+import { auditVerify } from "./rows/audit.ts";
 import type { Bench, Row } from "./rows/bench.ts";
 import { httpRows } from "./rows/http.ts";
 import { importBooks } from "./rows/import.ts";
@@ -15,7 +16,15 @@ import { users } from "./rows/users.ts";
 import { Server } from "./server.ts";
 import { SYSTEMS, type SystemName, Systems } from "./systems.ts";
 
-const ROWS: Record<string, Row> = { ...httpRows, ...insideRows, import: importBooks, users, ...startRows, ...remoteRows };
+const ROWS: Record<string, Row> = {
+  ...httpRows,
+  ...insideRows,
+  import: importBooks,
+  users,
+  "audit-verify": auditVerify,
+  ...startRows,
+  ...remoteRows,
+};
 
 const ALL = [...new Set<SystemName | RemoteName>([...SYSTEMS, ...REMOTE_SYSTEMS])];
 

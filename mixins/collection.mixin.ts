@@ -198,7 +198,7 @@ const copy = (value: unknown): unknown => {
 
 const changeOf = (ctx: Call, type: string): Change => {
   const at = Date.now();
-  const { user, cause, occurredAt = at } = ctx.meta;
-  const origin = { by: user?.id, request: ctx.requestID ?? undefined, cause };
+  const { user, cause, from, occurredAt = at } = ctx.meta;
+  const origin = { by: user?.id, request: ctx.requestID ?? undefined, cause, session: user?.session, from };
   return { id: randomUUIDv7(), type, ...origin, at, occurredAt: Math.min(occurredAt, at) };
 };

@@ -26,6 +26,8 @@ export interface Meta {
   occurredAt?: number;
   /** The trace that the request belongs to, where its caller named one (`traceparent`); its request id otherwise. */
   traceId?: string;
+  /** The address that the request came from. */
+  from?: string;
   /** What led to this call: a saga's id, or a commit as `<room>/<stream>@<version>`. */
   cause?: string;
 }

@@ -25,6 +25,8 @@ export const ROLES: Roles = {
   warehouse: [...READ, "inventory.write"],
   bookkeeper: [...READ, "products.write", "deals.book", "analytics.read", "costs.read"],
   reader: [...READ, "analytics.read"],
+  /** Who looks at what others did: what it cost is not his business. */
+  auditor: ["audit.read"],
   /** Who keeps it running: what is stuck, what was not taken in. */
   operator: ["sagas.*", "events.*"],
 };

@@ -1,6 +1,11 @@
 import type { Logged } from "./event-store.ts";
 import type { Document } from "./query.ts";
 
+/** One that another has covered since: what the document was then is not kept. */
+export interface Past extends Omit<Change, "occurredAt" | "past"> {
+  readonly version: number;
+}
+
 /** Where a write came from; it is stored with the document, and is its event. */
 export interface Change {
   /** Unique: the id of the commit. */
@@ -11,10 +16,28 @@ export interface Change {
   readonly by?: string;
   readonly request?: string;
   readonly cause?: string;
+  /** Under which login, and from which address, where somebody asked for it. */
+  readonly session?: string;
+  readonly from?: string;
   /** When it was decided, and when it happened in the user's world, in milliseconds since the epoch. */
   readonly at: number;
   readonly occurredAt: number;
+  /** Those before it, the latest last: a log has a document's latest state only, and who changed it before must be known to whoever reads it late. */
+  readonly past?: readonly Past[];
 }
+
+const REMEMBERED = 16;
+
+/** A change as it is stored behind another one, which made `version`. */
+export const following = (change: Change, before: Change | undefined, version: number): Change => {
+  if (!before) return change;
+  const { occurredAt, past = [], ...covered } = before;
+  return {
+    ...change,
+    occurredAt: Math.max(change.occurredAt, occurredAt), // what comes after a document's last change did not happen before it
+    past: [...past, { ...covered, version }].slice(-REMEMBERED),
+  };
+};
 
 /** A document as others see it: `id` for `_id`, and without the fields that the room made for its indexes (`_name`). */
 export type Shown = { id: string; version: number } & Record<string, unknown>;

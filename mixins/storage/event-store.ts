@@ -1,4 +1,5 @@
 import type { DomainEvent } from "../core/model.ts";
+import type { Past } from "./document-log.ts";
 
 /** What one command did: its events are stored together or not at all. */
 export interface Commit<E extends DomainEvent = DomainEvent> {
@@ -17,13 +18,20 @@ export interface Commit<E extends DomainEvent = DomainEvent> {
   readonly by?: string;
   readonly request?: string;
   readonly cause?: string;
+  /** Under which login, and from which address, where somebody asked for it. */
+  readonly session?: string;
+  readonly from?: string;
   /** When it was decided, and when it happened in the user's world, in milliseconds since the epoch. */
   readonly at: number;
   readonly occurredAt: number;
 }
 
 /** A commit with its place in the order of the room's log; places grow, and need not be dense. */
-export type Logged<E extends DomainEvent = DomainEvent> = Commit<E> & { readonly position: number };
+export type Logged<E extends DomainEvent = DomainEvent> = Commit<E> & {
+  readonly position: number;
+  /** Of a collection: the commits before it that it has covered. */
+  readonly past?: readonly Past[];
+};
 
 /** A part of a record or a log, and where to go on: the same place again where there is nothing more. */
 export interface Part<E extends DomainEvent = DomainEvent> {

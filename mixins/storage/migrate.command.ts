@@ -18,6 +18,7 @@ In the end both sides are read and compared: every commit, saga and document by 
 const NAMES: Record<(typeof SECTIONS)[number], string> = {
   reached: "places",
   parked: "parked",
+  audit: "bundles of audit entries",
   saga_commits: "saga commits",
   commits: "commits",
   documents: "documents",

@@ -1,8 +1,8 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Documents, Looked, RequestKey, Stored } from "./collection-store.ts";
-import type { Change } from "./document-log.ts";
+import { type Change, following } from "./document-log.ts";
 import { remembering } from "./mongo.keys.ts";
-import { type Answered, type DocumentRow, documentOf, lookedOf, storable } from "./mongo.rows.ts";
+import { type Answered, type DocumentRow, documentOf, lookedOf, type Origin, storable } from "./mongo.rows.ts";
 import type { Document } from "./query.ts";
 
 /**
@@ -120,19 +120,20 @@ export class Draft implements Documents {
     this.#staged.set(before._id, { ...this.#staged.get(before._id)!, keys });
   }
 
-  /** What comes after a document's last change did not happen before it. */
   #stage(id: string, document: Document, change: Change, more: { removed?: number }): DocumentRow {
     const before = this.look(id);
     const held = this.#staged.get(id);
-    const { keys } = (held?.after ?? this.#known.get(id))?._write ?? {};
+    const last = (held?.after ?? this.#known.get(id))?._write;
+    const { keys } = last ?? {};
     const version = (before?.document.version ?? 0) + 1;
-    const occurredAt = Math.max(change.occurredAt, before?.occurredAt ?? 0);
     const after = {
       ...(storable({ ...document, version }) as object),
-      _write: { ...change, occurredAt, open: 1, ...more, ...(keys && { keys }) },
+      _write: { ...following(change, last && changeOf(last), version - 1), open: 1, ...more, ...(keys && { keys }) },
     } as DocumentRow;
     this.#staged.delete(id); // to the end: what is written last carries the key
     this.#staged.set(id, { id, before: this.#known.get(id), after });
     return after;
   }
 }
+
+const changeOf = ({ open, removed, held, keys, ...change }: Origin): Change => change;

@@ -1,4 +1,5 @@
 import { MongoAdapter } from "./mongo.adapter.ts";
+import { MongoAuditStore } from "./mongo.audit-store.ts";
 import { MongoCursorStore } from "./mongo.cursor-store.ts";
 import { MongoEventStore } from "./mongo.event-store.ts";
 import { MongoLeaseStore } from "./mongo.lease-store.ts";
@@ -17,4 +18,5 @@ export const drivers: Drivers = {
   openSchemaStore: (room) => new MongoSchemaStore(room),
   lookAtSteps,
   openCollectionAdapter: () => new MongoAdapter(),
+  openAuditStore: (room) => new MongoAuditStore(room),
 };

@@ -3,6 +3,7 @@ import type { Collection, Db, Filter, MongoClient } from "mongodb";
 import { shownAddress } from "../runtime/address.ts";
 import { Refused } from "../runtime/refused.ts";
 import type { Change } from "./document-log.ts";
+import { type BundleRow, rowsOf, TRAIL } from "./mongo.audit-store.ts";
 import type { CommitRow } from "./mongo.commits.ts";
 import { clientOf, type Row, rows } from "./mongo.host.ts";
 import { DOCUMENTS } from "./mongo.record.ts";
@@ -155,6 +156,14 @@ const READS: Reads = {
       entries: found.map(({ _id, ...parked }) => withoutNothing(parked) as unknown as PortableParked),
       next: found.at(-1)?._id ?? after,
     };
+  },
+  async audit(db, after, limit) {
+    const found = await rows<BundleRow>(db, TRAIL)
+      .find({ _id: { $gt: after } } as Filter<BundleRow>)
+      .sort({ _id: 1 })
+      .limit(Math.ceil(limit / 8))
+      .toArray();
+    return { entries: found.map((bundle) => ({ rows: rowsOf(bundle) })), next: found.at(-1)?._id ?? after };
   },
   saga_commits: commitsIn("saga_commits"),
   commits: commitsIn("commits"),

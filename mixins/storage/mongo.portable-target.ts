@@ -1,6 +1,7 @@
 import type { AnyBulkWriteOperation, Collection, Db } from "mongodb";
 import { Refused } from "../runtime/refused.ts";
 import type { Commit } from "./event-store.ts";
+import { type BundleRow, TRAIL, toBundle } from "./mongo.audit-store.ts";
 import { type CommitRow, MOST, toRow } from "./mongo.commits.ts";
 import { type Row, refusedOf, rows } from "./mongo.host.ts";
 import { MongoPortableRecord } from "./mongo.portable-record.ts";
@@ -128,6 +129,11 @@ const WRITES: Writes = {
     }));
     await rows(db, "parked").bulkWrite(writes as AnyBulkWriteOperation<Row>[], { ordered: false });
   },
+  audit: (db, entries) =>
+    insert(
+      rows<BundleRow>(db, TRAIL),
+      entries.map(({ rows }) => toBundle(rows)),
+    ),
   saga_commits: putSagas,
   commits: (db, commits) => insert(rows<CommitRow>(db, "commits"), toRows(commits)),
   documents: (db, entries) => insert(rows<DocumentRow>(db, DOCUMENTS), entries.map(toDocument)),

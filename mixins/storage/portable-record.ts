@@ -1,3 +1,4 @@
+import type { AuditRow } from "./audit-store.ts";
 import type { Parked } from "./cursor-store.ts";
 import type { Change } from "./document-log.ts";
 import type { Commit } from "./event-store.ts";
@@ -29,6 +30,11 @@ export interface PortableReach {
   readonly version: number;
 }
 
+/** Entries of the audit trail that were stored together: their last one carries the signature. */
+export interface PortableAudit {
+  readonly rows: readonly AuditRow[];
+}
+
 export type PortableParked = Parked & { readonly follower: string };
 
 /** What each section of a room's record is made of. */
@@ -37,6 +43,8 @@ export interface Entries {
   reached: PortableReach;
   /** Streams that such followers could not take in, dead letters among them. */
   parked: PortableParked;
+  /** Behind how far its followers are: it never lacks what they have written. */
+  audit: PortableAudit;
   saga_commits: Commit;
   commits: Commit;
   documents: PortableDocument;
@@ -50,10 +58,18 @@ export type Entry = Entries[Section];
  * In the order in which a running system is read: how far followers are before what they follow, so that it is never
  * further than the record; documents last, for what refers to them must find them.
  */
-export const SECTIONS = ["reached", "parked", "saga_commits", "commits", "documents", "keys"] as const satisfies readonly Section[];
+export const SECTIONS = [
+  "reached",
+  "parked",
+  "audit",
+  "saga_commits",
+  "commits",
+  "documents",
+  "keys",
+] as const satisfies readonly Section[];
 
 /** Those that are the same, entry by entry, wherever they are kept; where a follower is, and keys, are kept differently. */
-export const PROVEN: readonly Section[] = ["parked", "saga_commits", "commits", "documents"];
+export const PROVEN: readonly Section[] = ["parked", "audit", "saga_commits", "commits", "documents"];
 
 /** A part of a section, and where to go on: the same place again at its end. */
 export interface Slice<S extends Section = Section> {

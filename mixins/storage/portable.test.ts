@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { generateKeyPairSync } from "node:crypto";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { useServers, without } from "../../test/support/cluster.ts";
@@ -23,6 +24,8 @@ const { FilePortableRecord } = await import("./file.portable-record.ts");
 const { SqliteEventStore } = await import("./sqlite.event-store.ts");
 const { SqliteSagaStore } = await import("./sqlite.saga-store.ts");
 const { SqliteDocuments } = await import("./sqlite.documents.ts");
+const { SqliteAuditStore } = await import("./sqlite.audit-store.ts");
+const { chaining } = await import("../../services/audit/audit.chain.ts");
 const { SqliteCursorStore } = await import("./sqlite.cursor-store.ts");
 
 const NASTY = "half \ud800, line\u2028end, \u0000, 'quote' \\ \n";
@@ -66,7 +69,15 @@ const makeHouse = async (dir: string) => {
   const parked = { source: "words", stream: "quiet~2", version: 1, attempts: 8, type: "Said", error: "no", at: 7 };
   await cursors.advance("subscriber/words", "words", "", "100", { park: [parked], unpark: [] }, () => {});
   await cursors.advance("view/list_2/1", "words", "", "153", { park: [{ ...parked, stream: "busy" }], unpark: [] }, () => {});
-  await Promise.all([events, sagas, documents, cursors].map((store) => store.close()));
+  const trail = new SqliteAuditStore("trail", dir);
+  const chained = chaining({ kid: "k", key: generateKeyPairSync("ed25519").privateKey }, () => 1_700_000_000_000);
+  for (let n = 0; n < 40; n++) {
+    await trail.write(
+      Array.from({ length: 1 + (n % 20) }, (_, i) => ({ id: `${n}/${i}`, user: "u", say: NASTY })),
+      chained,
+    );
+  }
+  await Promise.all([events, sagas, documents, cursors, trail].map((store) => store.close()));
 };
 
 const all = async (record: PortableRecord, room: string, section: Section) => (await Array.fromAsync(slices(record, room, section))).flat();
@@ -87,6 +98,7 @@ test("everything that a room can hold goes from SQLite to MongoDB, to a backup a
     Object.entries(inventory).map(([room, sections]) => [room, Object.entries(sections).map(([name, sum]) => `${name} ${sum.count}`)]),
     [
       ["cards", ["documents 3", "keys 2"]],
+      ["trail", ["audit 40"]],
       ["words", ["reached 3", "parked 1", "saga_commits 3", "commits 153"]],
     ],
   );
@@ -154,6 +166,9 @@ test("everything that a room can hold goes from SQLite to MongoDB, to a backup a
   );
   await sagas.close();
   await source.close();
+  const [made, moved] = [new SqliteAuditStore("trail", dir), new SqliteAuditStore("trail", home)];
+  assert.deepEqual(await moved.rows(undefined, 1_000), await made.rows(undefined, 1_000));
+  await Promise.all([made.close(), moved.close()]);
 });
 
 test("an entry more, less, twice or changed is another sum, and their order is not", () => {

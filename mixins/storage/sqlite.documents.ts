@@ -12,7 +12,7 @@ import type {
   Stored,
 } from "./collection-store.ts";
 import type { Change, DocumentEvent, DocumentLog } from "./document-log.ts";
-import { shown } from "./document-log.ts";
+import { following, shown } from "./document-log.ts";
 import type { Logged, Part } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
@@ -35,6 +35,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
   readonly #file: SqliteFile;
   readonly #indexes: SqliteIndexes;
   readonly #row;
+  readonly #change;
   readonly #position;
   readonly #end;
   readonly #insert;
@@ -61,6 +62,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
       CREATE INDEX IF NOT EXISTS collection_removed ON collection (removed) WHERE removed IS NOT NULL`);
     this.#indexes = new SqliteIndexes(file);
     this.#row = db.prepare("SELECT body, removed, change ->> 'occurredAt' AS occurred FROM collection WHERE id = ?");
+    this.#change = db.prepare("SELECT change FROM collection WHERE id = ?");
     this.#position = db.prepare("SELECT position FROM collection WHERE id = ?");
     this.#end = db.prepare("SELECT seq FROM sqlite_sequence WHERE name = 'collection'");
     this.#insert = db.prepare("INSERT OR REPLACE INTO collection (id, body, change, removed) VALUES (?, ?, ?, ?)");
@@ -114,7 +116,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     const before = this.look(document._id);
     const stored = { ...document, version: (before?.document.version ?? 0) + 1 };
     this.#indexes.keep(before && !before.removed ? before.document : undefined, stored);
-    this.#insert.run(stored._id, JSON.stringify(stored), inTime(change, before?.occurredAt), null);
+    this.#insert.run(stored._id, JSON.stringify(stored), this.#changed(document._id, change, before), null);
     return stored;
   }
 
@@ -123,9 +125,15 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     if (!before || before.removed) return undefined;
     this.#indexes.keep(before.document, undefined);
     const tombstone = { _id: id, version: before.document.version + 1 };
-    this.#insert.run(id, JSON.stringify(tombstone), inTime(change, before.occurredAt), change.at);
+    this.#insert.run(id, JSON.stringify(tombstone), this.#changed(id, change, before), change.at);
     this.#sweep.run(change.at - TOMBSTONES_FOR);
     return tombstone;
+  }
+
+  /** The change as it is stored. */
+  #changed(id: string, change: Change, before: Looked | undefined): string {
+    const last = before && (JSON.parse(this.#change.get(id)!.change as string) as Change);
+    return JSON.stringify(following(change, last, before?.document.version ?? 0));
   }
 
   /** Nothing else is written while this write runs. */
@@ -225,9 +233,6 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     }
   }
 }
-
-/** The change as stored. What comes after a document's last change did not happen before it. */
-const inTime = (change: Change, last = 0): string => JSON.stringify({ ...change, occurredAt: Math.max(change.occurredAt, last) });
 
 const byId = (order: readonly Sort[]) => order.length === 1;
 

@@ -1,5 +1,6 @@
 import type { Drivers } from "./open.ts";
 import { SqliteAdapter } from "./sqlite.adapter.ts";
+import { SqliteAuditStore } from "./sqlite.audit-store.ts";
 import { SqliteCursorStore } from "./sqlite.cursor-store.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
 import { SqliteLeaseStore } from "./sqlite.lease-store.ts";
@@ -17,4 +18,5 @@ export const drivers: Drivers = {
   openSchemaStore: (room) => new SqliteSchemaStore(room),
   lookAtSteps,
   openCollectionAdapter: () => new SqliteAdapter(),
+  openAuditStore: (room) => new SqliteAuditStore(room),
 };

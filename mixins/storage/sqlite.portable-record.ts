@@ -4,6 +4,7 @@ import { DatabaseSync, type StatementSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { MOVING, RESTORING } from "../runtime/data-dir.ts";
 import { Refused } from "../runtime/refused.ts";
+import { type AuditRow, TOGETHER } from "./audit-store.ts";
 import { MANIFEST, roomFiles } from "./backup.ts";
 import type { Parked } from "./cursor-store.ts";
 import { type Entries, isViewer, type PortableParked, type PortableRecord, type Section, type Slice } from "./portable-record.ts";
@@ -55,7 +56,12 @@ export class SqlitePortableRecord implements PortableRecord {
     const db = this.#files.get(room);
     const table = TABLES[section];
     if (!db || !hasTable(db, table)) return { entries: [], next: after };
-    const slice = section === "reached" ? this.#reached(db, after, limit) : this.#rows(room, db, section, after, limit);
+    const slice =
+      section === "reached"
+        ? this.#reached(db, after, limit)
+        : section === "audit"
+          ? auditOf(db, after, limit)
+          : this.#rows(room, db, section, after, limit);
     return slice as Slice<Section> as Slice<S>;
   }
 
@@ -65,7 +71,7 @@ export class SqlitePortableRecord implements PortableRecord {
     this.#statements.clear();
   }
 
-  #rows(room: string, db: DatabaseSync, section: Exclude<Section, "reached">, after: string, limit: number): Slice {
+  #rows(room: string, db: DatabaseSync, section: Exclude<Section, "reached" | "audit">, after: string, limit: number): Slice {
     const key = `${room}/${section}`;
     const statement = this.#statements.get(key) ?? db.prepare(SQL[section]);
     this.#statements.set(key, statement);
@@ -107,11 +113,31 @@ const parkedOf = (db: DatabaseSync, follower: string, source: string): PortableP
     .all(follower, source)
     .map(({ body }) => JSON.parse(body as string));
 
+/** What was stored together, as its signature says; what none covers, for itself. */
+const auditOf = (db: DatabaseSync, after: string, limit: number): Slice<"audit"> => {
+  const [day, n] = after ? (JSON.parse(after) as [string, number]) : ["", 0];
+  const find = db.prepare("SELECT * FROM audit WHERE (day, n) > (?, ?) ORDER BY day, n LIMIT ?");
+  const rows = (find.all(day, n, Math.max(limit, 2 * TOGETHER)) as unknown as (AuditRow & { seal: string | null })[]).map(
+    ({ seal, ...row }): AuditRow => ({ ...row, ...(seal !== null && { seal }) }),
+  );
+  const entries: { rows: AuditRow[] }[] = [];
+  const open: AuditRow[] = [];
+  for (const row of rows) {
+    if (open.length === TOGETHER || (open[0] && open[0].day !== row.day)) entries.push({ rows: open.splice(0) });
+    open.push(row);
+    if (row.seal !== undefined) entries.push({ rows: open.splice(0) });
+  }
+  if (entries.length === 0 && open.length > 0) entries.push({ rows: open });
+  const last = entries.at(-1)?.rows.at(-1);
+  return { entries, next: last ? JSON.stringify([last.day, last.n]) : after };
+};
+
 const openCopy = (path: string) => new DatabaseSync(`${pathToFileURL(path)}?immutable=1`, { readOnly: true });
 
 const TABLES: Record<Section, string> = {
   reached: "cursors",
   parked: "parked",
+  audit: "audit",
   saga_commits: "saga_commits",
   commits: "commits",
   documents: "collection",
@@ -142,7 +168,7 @@ const documentIn = (answer: unknown): string | undefined => {
   return typeof id === "string" ? id : undefined;
 };
 
-const ENTRY: { [S in Exclude<Section, "reached">]: (row: Row) => Entries[S] | undefined } = {
+const ENTRY: { [S in Exclude<Section, "reached" | "audit">]: (row: Row) => Entries[S] | undefined } = {
   parked: ({ follower, body }) => {
     const parked = JSON.parse(body as string) as Parked;
     return isViewer(follower as string) || parked.error === NOT_YET ? undefined : { follower: follower as string, ...parked };

@@ -8,6 +8,7 @@ import type { Commit } from "./event-store.ts";
 import { begunBefore, type ShownSaga, sagaRows } from "./portable.sagas.ts";
 import type {
   Entries,
+  PortableAudit,
   PortableDocument,
   PortableKey,
   PortableParked,
@@ -16,6 +17,7 @@ import type {
   Section,
   Slice,
 } from "./portable-record.ts";
+import { AUDIT_TABLE } from "./sqlite.audit-store.ts";
 import { SqliteCursorStore } from "./sqlite.cursor-store.ts";
 import { SqliteDocuments } from "./sqlite.documents.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
@@ -100,6 +102,7 @@ export class SqlitePortableTarget implements PortableTarget {
   readonly #writers: Writers = {
     reached: (room, entries) => this.#putReached(room, entries),
     parked: (room, entries) => this.#putParked(room, entries),
+    audit: (room, entries) => this.#putAudit(room, entries),
     saga_commits: (room, entries) => this.#putSagas(room, entries),
     commits: (room, entries) => {
       const store = this.#open(`commits ${room}`, () => SqliteEventStore.open(room, "commits", this.#dir));
@@ -123,6 +126,16 @@ export class SqlitePortableTarget implements PortableTarget {
     await file.write(() =>
       entries.map(({ follower, ...parked }) => put.run(follower, parked.source, parked.stream, JSON.stringify(parked))),
     );
+  }
+
+  async #putAudit(room: string, entries: readonly PortableAudit[]) {
+    const file = this.#file(room);
+    file.define(AUDIT_TABLE);
+    const put = file.db.prepare("INSERT OR IGNORE INTO audit VALUES (?, ?, ?, ?, ?, ?)");
+    await file.write(() => {
+      for (const { rows } of entries)
+        for (const { day, n, body, prev, chain, seal } of rows) put.run(day, n, body, prev, chain, seal ?? null);
+    });
   }
 
   async #putSagas(room: string, commits: readonly Commit[]) {

@@ -10,8 +10,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   events: ["*.deadLetters"],
   sagas: ["*.sagas"],
 };
-/** What every node may ask: by which keys tokens are signed, and what the roles may do. */
-const ASKED_BY_ALL = ["auth.keys", "policies.current"];
+/** What every node may ask: by which keys tokens are signed, and what the roles may do. And tell: what it refused. */
+const ASKED_BY_ALL = ["auth.keys", "policies.current", "audit.report"];
 
 const callers = new LRUCache<string, Caller>({ max: 10_000 });
 

@@ -30,6 +30,7 @@ const time = { type: "number", integer: true, min: 0 } as const;
 export default {
   name: "auth",
   version: 1,
+  metadata: { outcomes: true }, // an account's event does not say whether somebody logged in or out
   mixins: [
     documents({
       name: "auth",

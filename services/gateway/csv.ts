@@ -1,3 +1,5 @@
+import type { Route } from "./router.ts";
+
 /** A spreadsheet runs what begins like this; a number may. */
 const FORMULA = /^[=+\-@\t\r]/;
 const NUMBER = /^-?\d+(\.\d+)?$/;
@@ -21,4 +23,10 @@ export const wantsCsv = (accept: string | undefined): boolean => {
   if (!accept?.includes("text/csv")) return false;
   const json = accept.indexOf("application/json");
   return json < 0 || accept.indexOf("text/csv") < json;
+};
+
+/** The columns of a table that has no rows. */
+export const columnsOf = ({ action }: Route): string[] => {
+  const { items } = (action?.returns ?? {}) as { items?: { items?: { props?: object } } };
+  return Object.keys(items?.items?.props ?? {});
 };

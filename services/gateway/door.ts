@@ -7,7 +7,9 @@ import { refusalOf } from "../../mixins/core/policy.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { lines, log } from "../../mixins/runtime/logger.ts";
 import type { PublicKey } from "../../mixins/trust/access-token.ts";
+import { isRefusal } from "../../mixins/trust/audit-refusals.ts";
 import { operatorsKeys } from "../../mixins/trust/operator.ts";
+import { type Refusals, refusalsOf } from "../../mixins/trust/refusals.ts";
 import { Revocations } from "../../mixins/trust/revocations.ts";
 import { type KnownRoles, rolesOf } from "../../mixins/trust/roles.ts";
 import { type Sources, Tokens } from "../../mixins/trust/tokens.ts";
@@ -16,6 +18,7 @@ import { ALLOWED_HEADERS, type Cors, corsFor } from "./cors.ts";
 import { Exchange } from "./exchange.ts";
 import { clientBehind } from "./limits.ts";
 import { isHttp2, isWhole, type Listening } from "./listening.ts";
+import type { Problem } from "./problem.ts";
 import { tooSlow } from "./refuse.ts";
 import { Router } from "./router.ts";
 
@@ -45,6 +48,7 @@ export class Door {
   /** How many requests were answered, by status. */
   readonly answered = new Map<number, number>();
   readonly call: ServiceBroker["call"];
+  readonly #refusals: Refusals;
   readonly #tokens: Tokens;
   readonly #revocations: Revocations;
   readonly #roles: KnownRoles;
@@ -59,6 +63,7 @@ export class Door {
     this.client = clientBehind(trustedProxies);
     this.cors = corsFor(corsOrigins);
     this.call = broker.call.bind(broker);
+    this.#refusals = refusalsOf(broker);
     /** Asks the room of auth, where it runs: Moleculer warns at each call of a room that does not. */
     const auth = <T>(verb: string, params: object): Promise<T> => {
       const known = broker.registry.getActionEndpoints(`v1.auth.${verb}`) as unknown as { hasAvailable(): boolean } | undefined;
@@ -133,6 +138,13 @@ export class Door {
   #preflight(allow: string): string[] {
     if (!this.cors) return [];
     return ["Access-Control-Allow-Methods", allow, "Access-Control-Allow-Headers", ALLOWED_HEADERS, "Access-Control-Max-Age", "600"];
+  }
+
+  /** Tells the audit room of a command that never came to a room, for want of somebody who may. */
+  refused({ route, user, req, course }: Exchange, { status, code }: Problem) {
+    if (!route?.action || route.method === "GET" || !isRefusal(status)) return;
+    const { name } = route.action;
+    this.#refusals.report({ result: "refused", action: name, code, status, user, from: this.client(req), request: course.requestId });
   }
 
   unexpected(error: unknown, { course, req, path }: Exchange) {

@@ -7,7 +7,7 @@ import type { Refusal } from "./allowances.ts";
 import { readBody } from "./body.ts";
 import { type Granted, inCookies, noCookies, refreshIn } from "./cookies.ts";
 import { courseOf } from "./course.ts";
-import { csvOf, wantsCsv } from "./csv.ts";
+import { columnsOf, csvOf, wantsCsv } from "./csv.ts";
 import type { Door } from "./door.ts";
 import { hasLargeHeaders, isHttp2, isLost, isWhole } from "./listening.ts";
 import { readConditions } from "./preconditions.ts";
@@ -34,7 +34,11 @@ export class Exchange {
   readonly began = performance.now();
   path = "";
   route: Route | undefined;
+  /** Who asks, once that is known. */
+  user: User | undefined;
   answered = false;
+  /** Whether it has been handed to a room, which tells by itself what it refuses. */
+  #called = false;
   readonly #door: Door;
   #query = "";
   /** Its answer goes into a browser's cookies. */
@@ -123,8 +127,10 @@ export class Exchange {
     const meta: Meta = {};
     if (user) {
       meta.user = user;
+      this.user = user;
       this.course = { ...this.course, user: user.id };
     }
+    if (route.method !== "GET") meta.from = this.#client();
     this.#door.admit(user, route.action!.permission);
     if (this.course.traceId !== this.course.requestId) meta.traceId = this.course.traceId;
     if (this.#query !== "") readQuery(this.#query, route.rules, params);
@@ -150,6 +156,7 @@ export class Exchange {
       const name = route.names[i]!;
       params[name] = fromSegment(values[i]!, route.rules[name]);
     }
+    this.#called = true;
     const { session } = route.http;
     if (session === "goesOn" && params.refreshToken === undefined) this.#inCookies = this.#goesOn(params);
     else if (session === "begins") this.#inCookies = params.cookies === true;
@@ -246,6 +253,7 @@ export class Exchange {
   fail(error: unknown, headers: string[] = []) {
     const problem = problemOf(error, this.course.requestId);
     if (problem.status === 500) this.#door.unexpected(error, this);
+    if (!this.#called && !this.answered) this.#door.refused(this, problem);
     if (problem.status === 401) headers.push("WWW-Authenticate", 'Bearer realm="banyan"');
     const { retryAfter } = (problem.data ?? {}) as { retryAfter?: unknown };
     if (problem.status === 429 && Number.isInteger(retryAfter)) headers.push("Retry-After", String(retryAfter));
@@ -286,11 +294,5 @@ export class Exchange {
     this.#door.done(this, status, bytes, code);
   }
 }
-
-/** The columns of a table that has no rows. */
-const columnsOf = ({ action }: Route): string[] => {
-  const { items } = (action?.returns ?? {}) as { items?: { items?: { props?: object } } };
-  return Object.keys(items?.items?.props ?? {});
-};
 
 const cacheControl = (route: Route) => route.http.cacheControl ?? (route.method === "GET" ? "private, no-cache" : "no-store");

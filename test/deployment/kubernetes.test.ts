@@ -122,7 +122,7 @@ test("every variable is a setting, and what is secret is in a secret that is not
   const knowing = (all: typeof manifests) =>
     deployments(all).flatMap(({ node, room }) => (node.env.some(({ name }) => name === "MASTER_KEY") ? [room] : []));
   assert.equal(knowing(manifests).length, deployments(manifests).length);
-  assert.deepEqual(knowing(build("k8s.tls")), ["auth"], "a certificate says by itself which node it is");
+  assert.deepEqual(knowing(build("k8s.tls")), ["audit", "auth"], "a certificate says by itself which node it is");
   for (const name of ["TRANSPORTER", "MONGO_URL", "REDIS_URL", "MASTER_KEY"]) {
     assert.ok(!(name in map!.data));
     assert.match(readText("docs/scaling.md"), new RegExp(`--from-literal=${name}=`));

@@ -206,6 +206,8 @@ export const collectionContract = (notes: ServiceSchema): Call => {
     await call("create", { id: "l2", title: "L2" });
     const last = await call("update", { id: "l1", title: "L1 again" }, meta);
     await call("remove", { id: "l2" });
+    await call("create", { id: "l3", title: "L3" });
+    for (let i = 0; i < 20; i++) await call("update", { id: "l3", title: `L3 ${i}` });
     const commits: Logged[] = [];
     for (let after: string | undefined = ""; after !== undefined; ) {
       const page: { commits: Logged[]; next?: string } = await call("commits", { after, limit: 7 });
@@ -223,7 +225,22 @@ export const collectionContract = (notes: ServiceSchema): Call => {
     );
     const { by, cause, occurredAt } = of("l1");
     assert.deepEqual({ by, cause, occurredAt }, { by: "u9", cause: "c1", occurredAt: meta.occurredAt });
-    assert.deepEqual(Object.keys(of("l2")).sort(), ["at", "events", "id", "occurredAt", "position", "request", "stream", "version"]);
+    const { past, ...rest } = of("l2");
+    assert.deepEqual(Object.keys(rest).sort(), ["at", "events", "id", "occurredAt", "position", "request", "stream", "version"]);
+    assert.deepEqual(
+      past!.map(({ version, type }) => [version, type]),
+      [[1, "NoteSaved"]],
+    );
+    assert.deepEqual(
+      of("l1").past!.map(({ version, by, cause }) => [version, by, cause]),
+      [[1, "u9", "c1"]],
+    );
+    const versions = of("l3").past!.map(({ version }) => version);
+    assert.deepEqual(
+      versions,
+      Array.from({ length: 16 }, (_, i) => 5 + i),
+      "the latest of them",
+    );
   });
 
   test("what a note may hold comes back as it was, whatever its fields are named", async () => {
