@@ -1,12 +1,13 @@
 import type { ActionSchema, ServiceSchema } from "moleculer";
-import { answered, filterRule, fold, partial, type Rules, strict } from "./collection.fields.ts";
+import { answered, ERASED_AT, filterRule, fold, partial, type Rules, strict } from "./collection.fields.ts";
 import type { Call, Collection, CollectionOptions, Fields } from "./collection.mixin.ts";
 import { decodeCursor, encodeCursor, pageParams } from "./collection.pages.ts";
 import { Unavailable } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
 import type { Http } from "./core/params.ts";
 import { newId } from "./runtime/new-id.ts";
-import { shown } from "./storage/document-log.ts";
+import { type Shown, shown } from "./storage/document-log.ts";
+import type { Query } from "./storage/query.ts";
 
 type Actions = NonNullable<ServiceSchema["actions"]>;
 
@@ -14,10 +15,16 @@ const MAX_SAVED = 1_000;
 const count = "number|integer|min:0";
 
 /** What a collection's documents look like in answers. */
-export const documentRules = ({ fields, kept = {}, id = anyId }: Pick<CollectionOptions, "fields" | "kept" | "id">): Rules => ({
+export const documentRules = ({
+  fields,
+  kept = {},
+  id = anyId,
+  sealed,
+}: Pick<CollectionOptions, "fields" | "kept" | "id" | "sealed">): Rules => ({
   id,
-  ...answered(fields),
+  ...answered(fields, sealed),
   ...answered(kept),
+  ...(sealed && ERASED_AT),
   version: "number|integer|min:1",
   createdAt: "string",
   updatedAt: "string",
@@ -32,6 +39,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
   const changeable = Object.fromEntries(Object.entries(fields).filter(([name]) => !fixed.includes(name)));
   const savable = { ...fields, ...Object.fromEntries(imported.map((name) => [name, kept[name]])) };
   const item = { type: "object", props: { id: options.idFrom ? { ...id, optional: true } : id, ...partial(savable) } };
+  const asksSealed = (given: Fields) => (options.sealed ?? []).some((name) => given[name] !== undefined && given[name] !== null);
   return {
     create: define({
       description: `Creates a ${noun}`,
@@ -44,7 +52,11 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       handler(this: Collection, ctx: Call) {
         const { id: given, ...rest } = ctx.params;
         const id = (given as string | undefined) ?? options.idFrom?.(rest) ?? newId(ctx);
-        return this.once(ctx, () => this.add(ctx, id, rest));
+        const fresh = asksSealed(rest) ? 1 : 0;
+        return opened(
+          this,
+          this.once(ctx, () => this.add(ctx, id, rest), { fresh }),
+        );
       },
     }),
     get: define({
@@ -56,10 +68,11 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       returns: document,
       handler(this: Collection, ctx: Call) {
         const id = ctx.params.id as string;
-        return this.adapter.documents.consult(() => {
+        const found = this.adapter.documents.consult(() => {
           const found = this.look(id) ?? shown(this.demand(id));
           return options.resolve?.(found, (other) => this.look(other)) ?? found;
         });
+        return opened(this, found);
       },
     }),
     update: define({
@@ -71,8 +84,9 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       params: { id, ...partial(changeable) },
       returns: document,
       handler(this: Collection, ctx: Call) {
-        const { id, ...change } = ctx.params;
-        return this.once(ctx, () => this.change(ctx, this.demand(id as string, ctx.meta.ifVersion), change));
+        const { id, ...change } = ctx.params as { id: string };
+        const changed = this.once(ctx, () => this.change(ctx, this.demand(id, ctx.meta.ifVersion), change), { ids: [id] });
+        return opened(this, changed);
       },
     }),
     remove: define({
@@ -82,12 +96,14 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       permission: writes,
       params: { id },
       returns: { id, version: "number|integer|min:1" },
-      handler(this: Collection, ctx: Call) {
+      async handler(this: Collection, ctx: Call) {
         const id = ctx.params.id as string;
-        return this.once(ctx, () => {
+        const removed = await this.once(ctx, () => {
           const found = this.adapter.documents.look(id);
           return found?.removed ? { id, version: found.document.version } : this.drop(ctx, this.demand(id, ctx.meta.ifVersion));
         });
+        await this.forget(id);
+        return removed;
       },
     }),
     list: define({
@@ -103,11 +119,14 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       returns: { items: { type: "array", items: { type: "object", props: document } }, next: { type: "string", optional: true } },
       handler(this: Collection, ctx: Call) {
         const { seen, ...params } = ctx.params;
-        return after(checkSeen(this, seen as string | undefined), () => {
-          const { stamps } = this.adapter.documents;
-          const read = () => readPage(this, options, params);
-          return stamps ? this.cached(`list:${JSON.stringify(params)}`, stamps.last(), read) : read();
-        });
+        const found = after(checkSeen(this, seen as string | undefined), () =>
+          after(queryOf(this, options, params), (query) => {
+            const { stamps } = this.adapter.documents;
+            const read = () => readPage(this, options, params, query);
+            return stamps ? this.cached(`list:${JSON.stringify([params, query])}`, stamps.last(), read) : read();
+          }),
+        );
+        return after(found, (page) => after(this.open(page.items), (items) => (items === page.items ? page : { ...page, items })));
       },
     }),
     saveMany: define({
@@ -117,7 +136,9 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
       returns: { created: count, changed: count, unchanged: count, skipped: count },
       handler(this: Collection, ctx: Call) {
-        return this.once(ctx, () => saveMany(this, options, ctx));
+        const items = ctx.params.items as Fields[];
+        const ids = options.sealed && items.map((item) => (item.id as string | undefined) ?? options.idFrom!(item));
+        return this.once(ctx, () => saveMany(this, options, ctx), { ids, fresh: items.filter(asksSealed).length });
       },
     }),
     commits: define({
@@ -156,6 +177,10 @@ const define = (declared: Declared): ActionSchema => ({
 const after = <T, U>(value: T | Promise<T>, next: (value: T) => U): U | Promise<Awaited<U>> =>
   value instanceof Promise ? (value.then(next) as Promise<Awaited<U>>) : next(value);
 
+/** A document as its caller sees it. */
+const opened = (room: Collection, document: Shown | Promise<Shown>) =>
+  after(document, (found) => after(room.open([found]), ([shown]) => shown));
+
 /** A list shows all that is stored: what it lacks nobody acknowledged. */
 const checkSeen = ({ adapter }: Collection, seen: string | undefined): void | Promise<void> => {
   if (!seen) return;
@@ -166,17 +191,23 @@ const checkSeen = ({ adapter }: Collection, seen: string | undefined): void | Pr
   });
 };
 
-const readPage = ({ adapter }: Collection, options: CollectionOptions, params: Fields) => {
+/** What lists are filtered by; a field that is sealed by what stands for its value. */
+const queryOf = (room: Collection, { filters = [], sealed = [], listed }: CollectionOptions, params: Fields): Query | Promise<Query> => {
+  const asked = filters.filter((name) => name in params);
+  const query = { ...listed, ...Object.fromEntries(asked.filter((name) => !sealed.includes(name)).map((name) => [name, params[name]])) };
+  const blind = asked.filter((name) => sealed.includes(name)).map((name) => room.sealing!.match(name, params[name] as string));
+  return blind.length === 0 ? query : Promise.all(blind).then((parts) => Object.assign(query, ...parts) as Query);
+};
+
+const readPage = ({ adapter }: Collection, options: CollectionOptions, params: Fields, filter: Query) => {
   const {
     limit,
     after: from,
     sort = options.sorts[0],
     search,
-    ...rest
   } = params as { limit: number; after?: string; sort?: string; search?: string };
   const folded = options.folded && `_${options.folded}`;
-  const query: Record<string, unknown> = { ...options.listed };
-  for (const name of options.filters ?? []) if (name in rest) query[name] = (rest as Fields)[name];
+  const query: Record<string, unknown> = { ...filter };
   if (search && folded) query[folded] = { $prefix: fold(search) };
   const order = options.folded === sort.replace("-", "") ? sort.replace(options.folded, folded!) : sort;
   const found = adapter.documents.page({ query, sort: [order], limit, after: from ? decodeCursor(from, sort) : undefined });

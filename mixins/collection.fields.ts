@@ -4,6 +4,9 @@ import { Errors } from "moleculer";
 /** fastest-validator rules by field, in their short or long form. */
 export type Rules = Readonly<Record<string, unknown>>;
 
+/** Of a document that was erased: when. */
+export const ERASED_AT = { erasedAt: { type: "string", max: 40, optional: true } } as const;
+
 type LongRule = Record<string, unknown> & { items?: unknown; props?: Rules };
 
 /** An object takes only the fields that it declares, also deep inside; the others are dropped. One that declares none is free. */
@@ -23,8 +26,13 @@ export const partial = (rules: Rules): Rules =>
     return { ...rest, optional: true, nullable: true };
   });
 
-/** The rules of an answer: nothing is filled in, and what has a default may be missing in what was stored before it had. */
-export const answered = (rules: Rules): Rules =>
+/** The rules of an answer: nothing is filled in, and what has a default may be missing in what was stored before it had; what is `sealed` may be erased. */
+export const answered = (rules: Rules, sealed: readonly string[] = []): Rules => {
+  const nullable = Object.fromEntries(sealed.map((name) => [name, { ...(answers(rules)[name] as LongRule), nullable: true }]));
+  return { ...answers(rules), ...nullable };
+};
+
+const answers = (rules: Rules): Rules =>
   mapRules(rules, (rule) => {
     if (typeof rule === "string") return rule.includes("|default:") ? `${rule.replace(/\|default:[^|]*/, "")}|optional` : rule;
     const { default: value, ...rest } = rule as LongRule;

@@ -5,7 +5,9 @@ import DbService from "moleculer-db";
 import { type Carrier, carry } from "./bus/log.ts";
 import { type Cached, cached } from "./cached.mixin.ts";
 import { collectionActions } from "./collection.actions.ts";
-import { checker, fold, type Rules } from "./collection.fields.ts";
+import { checker, ERASED_AT, fold, type Rules } from "./collection.fields.ts";
+import { sealedRoom } from "./collection.sealed.ts";
+import type { Sealing } from "./collection.sealing.ts";
 import type { Meta } from "./core/context.ts";
 import { Rejected } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
@@ -50,13 +52,29 @@ export interface CollectionOptions {
   prepare?: (document: Fields, change: Fields, before: Fields | undefined) => Fields;
   /** Why a document takes no more changes; `saveMany` passes it over. */
   closed?: (document: Fields) => Rejected | undefined;
+  /**
+   * Fields that are encrypted under a key of the document's own, wherever it goes: only this room opens them, in the answers of its actions. `exact`:
+   * those that can be looked for, each with the one form of its values.
+   */
+  sealed?: readonly string[];
+  exact?: Readonly<Record<string, (value: string) => string>>;
   /** What `get` shows of a document instead of itself, from what others say. */
   resolve?: (document: Shown, get: (id: string) => Shown | undefined) => Shown;
 }
 
 /** What the mixin gives a service; its handlers take it as `this`. */
-export interface Collection extends Idempotency, Cached {
+export interface Collection extends Omit<Idempotency, "once">, Cached {
   adapter: CollectionAdapter;
+  /** Set where the room seals fields. */
+  sealing?: Sealing;
+  /** See `Idempotency`. What is known beforehand of the keys that it takes spares it a run: whose documents, and how many new ones. */
+  once<T>(ctx: Call, work: () => T, keys?: { ids?: string[]; fresh?: number }): Promise<T>;
+  /** Documents as they are answered: with what is sealed in them open, and null where nothing opens it any more. Throws `VAULT_UNAVAILABLE`. */
+  open<T extends object>(answers: readonly T[]): readonly T[] | Promise<readonly T[]>;
+  /** After a removal: destroys the document's key. */
+  forget(id: string): Promise<void>;
+  /** Destroys the document's key, so that nothing opens what was sealed by it, wherever it stands, and then stores `change`. Answers with the document. */
+  erase(ctx: Call, id: string, change: Fields): Promise<Shown>;
   /** Inside a write or a `consult`: a document as others see it, not to be changed; undefined where there is none. */
   look(id: string): Shown | undefined;
   /** Inside a write: the document, to be changed. Throws where there is none (404), where it was removed (410), and where the version is not the one given (412). */
@@ -103,14 +121,20 @@ export const collection = (options: CollectionOptions): ServiceSchema => ({ ...d
 
 /** The same without an action, for a room that has its own. What begins with `_` in a document stays in the room: no event and no answer has it. */
 export const documents = (options: CollectionOptions): ServiceSchema => {
-  const check = checker({ ...options.fields, ...options.kept });
+  const check = checkerOf(options);
   const grammar = new RegExp((options.id ?? anyId).pattern);
+  const { methods: sealedMethods, ...sealedLife } = options.sealed ? sealedRoom(options) : {};
   return {
+    ...sealedLife,
     name: options.name,
     version: 1,
     mixins: [idempotency, cached(), bare],
     settings: { idField: "id", entity: options.entity, indexes: indexesOf(options) } as ServiceSchema["settings"],
     methods: {
+      open: <T>(answers: readonly T[]) => answers,
+      async forget() {},
+      ...sealedMethods,
+
       look(this: Collection, id: string): Shown | undefined {
         const { documents } = this.adapter;
         const load = () => {
@@ -138,17 +162,24 @@ export const documents = (options: CollectionOptions): ServiceSchema => {
         if (!grammar.test(id)) throw new Rejected("ID_UNFIT", `No id can be made of this: ${id}`, 422, { id });
         refuseTaken(this.adapter.documents, id);
         const now = new Date().toISOString();
-        const document = complete(options, check, { _id: id }, fields, undefined);
+        const document = complete(options, check, { _id: id }, fields, undefined, this.sealing);
         return shown(this.adapter.documents.put({ ...document, createdAt: now, updatedAt: now }, changeOf(ctx, `${options.entity}Saved`)));
       },
 
       change(this: Collection, ctx: Call, before: Stored, change: Fields): Shown {
         const closed = options.closed?.(before);
         if (closed) throw closed;
-        const document = complete(options, check, before, change, before);
+        const document = complete(options, check, before, change, before, this.sealing);
         if (isDeepStrictEqual(document, before)) return shown(before);
         document.updatedAt = new Date().toISOString();
         return shown(this.adapter.documents.put(document, changeOf(ctx, `${options.entity}Saved`)));
+      },
+
+      eraseNow(this: Collection, ctx: Call, before: Stored, change: Fields): Shown {
+        const erased = this.sealing!.erased(before) as Stored;
+        const document = complete(options, check, erased, change, erased, this.sealing);
+        const now = new Date().toISOString();
+        return shown(this.adapter.documents.put({ ...document, updatedAt: now, erasedAt: now }, changeOf(ctx, `${options.entity}Saved`)));
       },
 
       drop(this: Collection, ctx: Call, before: Stored): Shown {
@@ -159,33 +190,55 @@ export const documents = (options: CollectionOptions): ServiceSchema => {
 };
 
 /** One index for each order, and one for each filter with the first order behind it; what a room declares of the same goes before. */
-const indexesOf = ({ sorts, filters = [], folded, indexes = [] }: CollectionOptions): IndexDeclaration[] => {
-  const path = (sort: string) => (sort === folded ? `_${sort}` : sort);
-  const following = [...sorts.map((sort) => [path(sort)]), ...filters.map((filter) => [filter, path(sorts[0])])];
+const indexesOf = ({ sorts, filters = [], folded, indexes: declared = [], sealed = [] }: CollectionOptions): IndexDeclaration[] => {
+  const path = (name: string) => (name === folded || sealed.includes(name) ? `_${name}` : name);
+  const indexes = declared.map(({ fields, ...rest }) => ({
+    ...rest,
+    fields: fields.map((name) => (sealed.includes(name) ? `_${name}` : name)),
+  }));
+  const following = [...sorts.map((sort) => [path(sort)]), ...filters.map((filter) => [path(filter), path(sorts[0])])];
   return [
     ...indexes,
     ...following.filter((fields) => !indexes.some((index) => isDeepStrictEqual(index.fields, fields))).map((fields) => ({ fields })),
   ];
 };
 
+type Check = (document: Fields, untouched: Fields) => void;
+
+/** Checks all of a document but what stays sealed as it was: that was checked when it was sealed. */
+const checkerOf = ({ fields, kept, sealed = [] }: CollectionOptions): Check => {
+  const rules: Rules = { ...fields, ...kept, ...(sealed.length > 0 && ERASED_AT) };
+  const checkers = new Map<string, (document: Fields) => void>();
+  return (document, untouched) => {
+    const names = sealed.filter((name) => name in untouched);
+    const check =
+      checkers.get(names.join()) ?? checker(Object.fromEntries(Object.entries(rules).filter(([name]) => !names.includes(name))));
+    checkers.set(names.join(), check);
+    check(document);
+  };
+};
+
 /** The document that follows from what was and what is to change, checked as a whole, with the field that the room searches by. */
 const complete = (
   { prepare, folded }: CollectionOptions,
-  check: (document: Fields) => void,
+  check: Check,
   start: Document,
   change: Fields,
   before: Stored | undefined,
+  sealing: Sealing | undefined,
 ): Document => {
   const document: Document = { ...start };
   for (const [name, value] of Object.entries(change)) {
     if (value === null || value === undefined) delete document[name];
     else document[name] = copy(value);
   }
+  const untouched = sealing?.untouched(document, before) ?? {};
+  for (const name of Object.keys(untouched)) delete document[name];
   const prepared = (prepare?.(document, change, before) ?? document) as Document;
-  check(prepared);
-  if (!folded) return prepared;
-  const { [`_${folded}`]: _, ...rest } = prepared;
-  return (typeof rest[folded] === "string" ? { ...rest, [`_${folded}`]: fold(rest[folded]) } : rest) as Document;
+  check(prepared, untouched);
+  const { [`_${folded}`]: _, ...rest } = { ...prepared, ...untouched } as Document;
+  const whole = (folded && typeof rest[folded] === "string" ? { ...rest, [`_${folded}`]: fold(rest[folded]) } : rest) as Document;
+  return sealing?.seal(whole, before) ?? whole;
 };
 
 /** The room's own copy; deep inside, too, null is what is not there. */

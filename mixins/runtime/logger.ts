@@ -3,6 +3,7 @@ import { type Context, Loggers, type LogLevels, type Middleware } from "molecule
 import pino from "pino";
 import type { Meta } from "../core/context.ts";
 import { config } from "./config.ts";
+import { redacted } from "./redaction.ts";
 
 /** In the course of which request something is done: it stands on every line that is logged meanwhile. */
 export interface Course {
@@ -45,15 +46,14 @@ process.on("exit", () => {
   } catch {} // nobody reads any more: there is no one left to tell
 });
 
-const secret = ["password", "token", "secret", "authorization", "cookie"];
-
 /** JSON lines. A line has an event's name and fields: `log.info({ event: "stream-parked", stream })`. */
 export const log = pino(
   {
     level: config.logLevel,
     base: config.nodeId ? { node: config.nodeId } : null,
     mixin: () => ({ ...courses.getStore() }), // a copy: pino adds the line's own fields to it
-    redact: { paths: secret.flatMap((name) => [name, `*.${name}`]), censor: "[hidden]" },
+    formatters: { log: (line) => redacted(line) as Record<string, unknown> },
+    serializers: { err: (error) => error }, // it is none any more
   },
   lines,
 );

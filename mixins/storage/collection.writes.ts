@@ -11,6 +11,9 @@ export interface AdapterSettings {
   entity?: string;
 }
 
+/** The field that an index is about: `_email` stands for `email`. */
+export const nameOf = (path: string): string => path.replace(/^_/, "");
+
 /** moleculer-db's updates, as far as they are understood. */
 export type Update = { $set?: Record<string, unknown>; $unset?: Record<string, unknown> };
 

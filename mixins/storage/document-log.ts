@@ -48,6 +48,9 @@ export const shown = (document: Document): Shown => {
   return view as Shown;
 };
 
+/** What is left of a document that is removed: its name, and that of the key which is to be destroyed with it. */
+export const ofTombstone = ({ _id, _key }: Document): Document => ({ _id, ...(_key !== undefined && { _key }) });
+
 /** What a collection's log says of a document: how it is now, or that it was removed. States between are not kept. */
 export interface DocumentEvent {
   readonly type: string;

@@ -70,6 +70,8 @@ const telling = () => {
   };
 };
 
+const KEYS_STAY = "The keys of sealed fields (contacts, e-mail addresses, tax ids) stay where they are: npm run keys takes them along.";
+
 const tableOf = ({ from, to, there, here, figures }: Moved): string => {
   const lines = Object.entries(there).flatMap(([room, sections]) =>
     SECTIONS.flatMap((section) => {
@@ -79,7 +81,7 @@ const tableOf = ({ from, to, there, here, figures }: Moved): string => {
       return [`${room.padEnd(12)}${NAMES[section].padEnd(14)}${String(before.count).padStart(10)}  ${same}`];
     }),
   );
-  return [`Moved from ${from} to ${to}, and compared:\n`, ...lines, "", ...shownFigures(figures)].join("\n");
+  return [`Moved from ${from} to ${to}, and compared:\n`, ...lines, "", ...shownFigures(figures), "", KEYS_STAY].join("\n");
 };
 
 /** The dimensions that have few lines, all others by their number. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { type AnyBulkWriteOperation, type Collection, type Db, MongoBulkWriteError, MongoServerError } from "mongodb";
 import { Conflict, Rejected, Unavailable } from "../core/errors.ts";
+import { nameOf } from "./collection.writes.ts";
 import type { CollectionStore, Find, IndexDeclaration, Looked, Page, Paging, RequestKey, Stored } from "./collection-store.ts";
 import type { Change, DocumentEvent } from "./document-log.ts";
 import type { Part } from "./event-store.ts";
@@ -230,7 +231,7 @@ export class MongoDocuments implements CollectionStore {
     draft.know(ids, await this.#load(ids, WHOLE));
     const now = draft.row(lost.id);
     if (now?.version !== lost.before?.version || now?._write.held !== lost.before?._write.held) return;
-    const fields = await this.#fieldsTaken(lost);
+    const fields = (await this.#fieldsTaken(lost)).map(nameOf);
     throw new Rejected("VALUE_TAKEN", `Another one has this ${fields.join(" and ") || "value"}`, 409, { id: lost.id, fields });
   }
 

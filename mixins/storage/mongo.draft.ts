@@ -1,6 +1,6 @@
 import { randomUUIDv7 } from "node:crypto";
 import type { Documents, Looked, RequestKey, Stored } from "./collection-store.ts";
-import { type Change, following } from "./document-log.ts";
+import { type Change, following, ofTombstone } from "./document-log.ts";
 import { remembering } from "./mongo.keys.ts";
 import { type Answered, type DocumentRow, documentOf, lookedOf, type Origin, storable } from "./mongo.rows.ts";
 import type { Document } from "./query.ts";
@@ -96,8 +96,9 @@ export class Draft implements Documents {
   }
 
   remove(id: string, change: Change): Stored | undefined {
-    if (!this.get(id)) return undefined;
-    return documentOf(this.#stage(id, { _id: id }, change, { removed: change.at }));
+    const found = this.get(id);
+    if (!found) return undefined;
+    return documentOf(this.#stage(id, ofTombstone(found), change, { removed: change.at }));
   }
 
   hold(id: string): void {

@@ -2,6 +2,7 @@ import { MongoAdapter } from "./mongo.adapter.ts";
 import { MongoAuditStore } from "./mongo.audit-store.ts";
 import { MongoCursorStore } from "./mongo.cursor-store.ts";
 import { MongoEventStore } from "./mongo.event-store.ts";
+import { MongoKeyStore } from "./mongo.key-store.ts";
 import { MongoLeaseStore } from "./mongo.lease-store.ts";
 import { MongoSagaStore } from "./mongo.saga-store.ts";
 import { lookAtSteps, MongoSchemaStore } from "./mongo.schema-store.ts";
@@ -17,6 +18,7 @@ export const drivers: Drivers = {
   openViewFile: (room) => new MongoViewFile(room),
   openSchemaStore: (room) => new MongoSchemaStore(room),
   lookAtSteps,
+  openKeyStore: () => new MongoKeyStore(),
   openCollectionAdapter: () => new MongoAdapter(),
   openAuditStore: (room) => new MongoAuditStore(room),
 };

@@ -6,6 +6,7 @@ import type { Change } from "./document-log.ts";
 import { type BundleRow, rowsOf, TRAIL } from "./mongo.audit-store.ts";
 import type { CommitRow } from "./mongo.commits.ts";
 import { clientOf, type Row, rows } from "./mongo.host.ts";
+import { KEYS } from "./mongo.key-store.ts";
 import { DOCUMENTS } from "./mongo.record.ts";
 import { type DocumentRow, documentOf } from "./mongo.rows.ts";
 import {
@@ -80,7 +81,7 @@ export class MongoPortableRecord implements PortableRecord {
     const prefix = `${this.#namespace}_`;
     const { databases } = await this.client.db("admin").admin().listDatabases({ nameOnly: true });
     const found = databases.filter(({ name }) => name.startsWith(prefix)).map(({ name }) => name.slice(prefix.length));
-    return found.filter((room) => /^[a-z0-9-]+$/.test(room) && room !== HOUSE).sort(); // with a bar it is another namespace's
+    return found.filter((room) => /^[a-z0-9-]+$/.test(room) && room !== HOUSE && room !== KEYS).sort(); // with a bar it is another namespace's
   }
 
   read<S extends Section>(room: string, section: S, after: string, limit: number): Promise<Slice<S>> {

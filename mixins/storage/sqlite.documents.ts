@@ -12,7 +12,7 @@ import type {
   Stored,
 } from "./collection-store.ts";
 import type { Change, DocumentEvent, DocumentLog } from "./document-log.ts";
-import { following, shown } from "./document-log.ts";
+import { following, ofTombstone, shown } from "./document-log.ts";
 import type { Logged, Part } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
@@ -124,7 +124,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     const before = this.look(id);
     if (!before || before.removed) return undefined;
     this.#indexes.keep(before.document, undefined);
-    const tombstone = { _id: id, version: before.document.version + 1 };
+    const tombstone = { ...ofTombstone(before.document), version: before.document.version + 1 };
     this.#insert.run(id, JSON.stringify(tombstone), this.#changed(id, change, before), change.at);
     this.#sweep.run(change.at - TOMBSTONES_FOR);
     return tombstone;

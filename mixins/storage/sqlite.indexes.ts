@@ -1,5 +1,6 @@
 import type { DatabaseSync } from "node:sqlite";
 import { Rejected } from "../core/errors.ts";
+import { nameOf } from "./collection.writes.ts";
 import type { IndexDeclaration } from "./collection-store.ts";
 import type { Bounds, Index } from "./query.plan.ts";
 import type { Document } from "./query.ts";
@@ -103,7 +104,8 @@ export class SqliteIndexes {
     for (const key of now) {
       if (old.includes(key)) continue;
       if (index.unique && !key.startsWith(MISSING) && this.#holder.get(index.number, key, id)) {
-        throw new Rejected("VALUE_TAKEN", `Another one has this ${index.fields.join(" and ")}`, 409, { id, fields: index.fields });
+        const fields = index.fields.map(nameOf);
+        throw new Rejected("VALUE_TAKEN", `Another one has this ${fields.join(" and ")}`, 409, { id, fields });
       }
       this.#add.run(index.number, key, id);
     }

@@ -3,6 +3,7 @@ import { SqliteAdapter } from "./sqlite.adapter.ts";
 import { SqliteAuditStore } from "./sqlite.audit-store.ts";
 import { SqliteCursorStore } from "./sqlite.cursor-store.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
+import { SqliteKeyStore } from "./sqlite.key-store.ts";
 import { SqliteLeaseStore } from "./sqlite.lease-store.ts";
 import { SqliteSagaStore } from "./sqlite.saga-store.ts";
 import { lookAtSteps, SqliteSchemaStore } from "./sqlite.schema-store.ts";
@@ -17,6 +18,7 @@ export const drivers: Drivers = {
   openViewFile: (room) => new SqliteViewFile(room),
   openSchemaStore: (room) => new SqliteSchemaStore(room),
   lookAtSteps,
+  openKeyStore: () => new SqliteKeyStore(),
   openCollectionAdapter: () => new SqliteAdapter(),
   openAuditStore: (room) => new SqliteAuditStore(room),
 };

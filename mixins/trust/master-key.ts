@@ -1,11 +1,12 @@
-import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from "node:crypto";
+import { hkdfSync, randomBytes } from "node:crypto";
 import { chmodSync, existsSync, linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { Unavailable } from "../core/errors.ts";
 import { config } from "../runtime/config.ts";
+import { decrypt, encrypt, KEY_BYTES } from "./aes.ts";
 
-const BYTES = 32;
-const [NONCE, TAG] = [12, 16];
+/** What the master key wraps the keys for that wrap those of sealed fields. */
+export const KEK_PURPOSE = "key encryption key";
 
 let known: Buffer | undefined;
 
@@ -23,7 +24,7 @@ export const hasMasterKey = (): boolean => config.masterKey !== undefined || con
 
 const decoded = (text: string): Buffer => {
   const key = Buffer.from(text, "base64");
-  if (key.length === BYTES) return key;
+  if (key.length === KEY_BYTES) return key;
   throw new Error("MASTER_KEY must be 32 bytes in base64, as `openssl rand -base64 32` writes them");
 };
 
@@ -42,7 +43,7 @@ const ownKey = (): Buffer => {
 const make = (folder: string, file: string) => {
   mkdirSync(folder, { recursive: true, mode: 0o700 });
   const draft = `${file}.${process.pid}`;
-  writeFileSync(draft, `${randomBytes(BYTES).toString("base64")}\n`, { mode: 0o600, flush: true });
+  writeFileSync(draft, `${randomBytes(KEY_BYTES).toString("base64")}\n`, { mode: 0o600, flush: true });
   try {
     linkSync(draft, file);
   } catch (error) {
@@ -52,24 +53,22 @@ const make = (folder: string, file: string) => {
   }
 };
 
-const wrapping = (purpose: string) => Buffer.from(hkdfSync("sha256", masterKey(), "", purpose, BYTES));
+const wrapping = (key: Buffer, purpose: string) => Buffer.from(hkdfSync("sha256", key, "", purpose, KEY_BYTES));
 
 /** AES-256-GCM under a key of its own that follows from the master key and `purpose`; what was wrapped for one purpose opens for no other. */
-export const wrap = (purpose: string, secret: string): string => {
-  const nonce = randomBytes(NONCE);
-  const cipher = createCipheriv("aes-256-gcm", wrapping(purpose), nonce);
-  return Buffer.concat([nonce, cipher.update(secret, "utf8"), cipher.final(), cipher.getAuthTag()]).toString("base64url");
+export const wrap = (purpose: string, secret: string): string => encrypt(wrapping(masterKey(), purpose), "", secret);
+
+/** Also what the master key before this one wrapped. Undefined where it was another one still, for another purpose, or it was changed. */
+export const unwrap = (purpose: string, wrapped: string): string | undefined =>
+  unwrapBy(masterKey(), purpose, wrapped) ?? (previousMasterKey() && unwrapBy(previousMasterKey()!, purpose, wrapped));
+
+/** The same secret wrapped by today's master key; undefined where it is already, or cannot be opened. */
+export const rewrapped = (purpose: string, wrapped: string): string | undefined => {
+  const secret = previousMasterKey() && unwrapBy(masterKey(), purpose, wrapped) === undefined ? unwrap(purpose, wrapped) : undefined;
+  return secret === undefined ? undefined : wrap(purpose, secret);
 };
 
-/** Undefined where it was wrapped by another key, for another purpose, or was changed. */
-export const unwrap = (purpose: string, wrapped: string): string | undefined => {
-  const bytes = Buffer.from(wrapped, "base64url");
-  if (bytes.length < NONCE + TAG) return undefined;
-  const decipher = createDecipheriv("aes-256-gcm", wrapping(purpose), bytes.subarray(0, NONCE), { authTagLength: TAG });
-  decipher.setAuthTag(bytes.subarray(-TAG));
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(NONCE, -TAG)), decipher.final()]).toString("utf8");
-  } catch {
-    return undefined;
-  }
-};
+/** The one before, or after: what it wrapped still opens. */
+export const previousMasterKey = (): Buffer | undefined => (config.masterKeyPrevious ? decoded(config.masterKeyPrevious) : undefined);
+
+const unwrapBy = (key: Buffer, purpose: string, wrapped: string) => decrypt(wrapping(key, purpose), "", wrapped);

@@ -1,11 +1,15 @@
 import { LRUCache } from "lru-cache";
 import { ALL, type Caller } from "./node-identity.ts";
 
+const VAULT = ["newDataKeys", "dataKeys", "indexKey", "destroyDataKeys", "destroyedDataKeys"].map((verb) => `auth.${verb}`);
+
 /** What a room calls in others, in its own name; in itself it may call all. An action as `<room>.<verb>`, with `*` for any. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
   gateway: ["auth.keys", "auth.revoked", "auth.readKey"],
   policies: ["users.get"],
   auth: ["users.get", "users.byEmail", "users.create"],
+  customers: VAULT,
+  users: [...VAULT, "auth.exportAccount"],
   deals: ["inventory.*", "products.*"],
   events: ["*.deadLetters"],
   sagas: ["*.sagas"],
@@ -30,6 +34,12 @@ export const mayCall = (node: string, action: string): boolean => {
     rooms.has(room) ||
     [...rooms].some((of) => CALLS[of]?.some((one) => covers(one, room, verb)))
   );
+};
+
+/** Whether a node runs a room, and may have what is that room's own. */
+export const runs = (node: string, room: string): boolean => {
+  const rooms = callers.get(node)?.rooms;
+  return rooms === ALL || (rooms?.has(room) ?? false);
 };
 
 const covers = (granted: string, room: string, verb: string) => {

@@ -4,7 +4,7 @@ import { LRUCache } from "lru-cache";
 import { config } from "../runtime/config.ts";
 import { Refused } from "../runtime/refused.ts";
 import { seedKeyOf } from "./access-token.ts";
-import { hasMasterKey, masterKey } from "./master-key.ts";
+import { hasMasterKey, masterKey, previousMasterKey } from "./master-key.ts";
 
 /** Which node speaks, and which rooms it may run; of a node with the master key: all. */
 export interface Caller {
@@ -53,7 +53,7 @@ const ofMasterKey = (): Signer => {
   return { head: { alg: "EdDSA", typ: TYPE }, algorithm: null, key: createPrivateKey({ key: nodesKey(), format: "jwk" }) };
 };
 
-const nodesKey = () => seedKeyOf(masterKey(), "nodes' key");
+const nodesKey = (master = masterKey()) => seedKeyOf(master, "nodes' key");
 
 const ofCertificate = (certFile: string, keyFile: string): Signer => {
   const certificate = new X509Certificate(readFileSync(certFile));
@@ -133,11 +133,11 @@ export class NodeTokens {
     if (!(typeof iat === "number" && typeof exp === "number" && iat - SKEW <= now && now < exp + SKEW && exp - iat <= SECONDS))
       return undefined;
     const certificate = alg === "ES256" ? certificateIn(x5c, now * 1_000) : undefined;
-    const key = certificate ? certificate.publicKey : alg === "EdDSA" && hasMasterKey() ? publicNodesKey() : undefined;
-    if (!key) return undefined;
+    const keys = certificate ? [certificate.publicKey] : alg === "EdDSA" && hasMasterKey() ? publicNodesKeys() : [];
     const text = Buffer.from(`${head}.${claims}`);
-    if (!verify(certificate ? "sha256" : null, text, { key, dsaEncoding: "ieee-p1363" }, Buffer.from(signature, "base64url")))
-      return undefined;
+    const signed = (key: KeyObject) =>
+      verify(certificate ? "sha256" : null, text, { key, dsaEncoding: "ieee-p1363" }, Buffer.from(signature, "base64url"));
+    if (!keys.some(signed)) return undefined;
     const until = (exp + SKEW) * 1_000;
     if (!certificate) return { node: sub, rooms: ALL, until };
     const [name, rooms] = [nameOf(certificate), roomsOf(certificate)];
@@ -148,9 +148,11 @@ export class NodeTokens {
 
 const parsed = (part: string): Record<string, unknown> => JSON.parse(Buffer.from(part, "base64url").toString());
 
-let nodesPublic: KeyObject | undefined;
-const publicNodesKey = () => {
-  nodesPublic ??= createPublicKey({ key: nodesKey(), format: "jwk" });
+let nodesPublic: KeyObject[] | undefined;
+
+/** Two while another master key takes the place of the one before: nodes that have started again and nodes that have not hear each other. */
+const publicNodesKeys = () => {
+  nodesPublic ??= [masterKey(), previousMasterKey()].flatMap((key) => (key ? createPublicKey({ key: nodesKey(key), format: "jwk" }) : []));
   return nodesPublic;
 };
 

@@ -10,8 +10,12 @@ const change = (user: string, followed: Followed): Effect[] => [{ action: "v1.au
 
 /** What follows for a login when its user changes. */
 export const subscriptions = {
-  "users.UserSaved": ({ document: { id, status, roles = [], teams } }: Extract<UserEvent, { type: "UserSaved" }>) =>
-    change(id, { active: status !== "disabled", roles: standing({ roles, teams }) }),
+  "users.UserSaved": ({ document: { id, status, roles = [], teams, erasedAt } }: Extract<UserEvent, { type: "UserSaved" }>) =>
+    change(id, {
+      active: status !== "disabled",
+      roles: standing({ roles, teams }),
+      ...(erasedAt && status === "disabled" && { gone: true }),
+    }),
   "users.UserRemoved": (_: UserEvent, { stream }: { stream: string }) => change(stream, { active: false, gone: true, roles: [] }),
 };
 

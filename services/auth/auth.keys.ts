@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from "node:crypto";
 import type { JWK } from "jose";
 import { type PublicKey, publicPart, type SigningKey } from "../../mixins/trust/access-token.ts";
-import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
+import { rewrapped, unwrap, wrap } from "../../mixins/trust/master-key.ts";
 
 const HOUR = 3_600_000;
 const ROTATED = 30 * 24 * HOUR; // a key signs for so long
@@ -48,6 +48,17 @@ export class SigningKeys {
   /** Makes a new key now; it signs from five minutes on. */
   async rotate(at = Date.now()): Promise<void> {
     await this.#store((keys) => [...keys, newKey(at)], at);
+  }
+
+  /** Wraps them by today's master key, unless it is only to `look`; answers how many were wrapped by the one before. */
+  async rewrap(look: boolean, at = Date.now()): Promise<number> {
+    let outdated = 0;
+    await this.#keep(ID, (before) => {
+      outdated = before.filter((text) => rewrapped(PURPOSE, text) !== undefined).length;
+      return look || outdated === 0 ? undefined : before.map((text) => rewrapped(PURPOSE, text) ?? text);
+    });
+    if (!look) await this.#look(at, true);
+    return outdated;
   }
 
   async #look(at: number, again = false) {

@@ -9,7 +9,7 @@ import { type Auth, asker, changeAccount, type Known } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { digestOf, newTotpSecret, otpauthUrl, recoveryCodes, totpStep } from "./auth.totp.ts";
 
-const PURPOSE = "second factor";
+export const PURPOSE = "second factor";
 const PENDING = 600_000; // milliseconds that a secret may wait for its first code
 const codeWrong = () => new Rejected("CODE_WRONG", "This code does not count: each counts once, for about a minute", 401);
 

@@ -10,6 +10,7 @@ import { createKey, listKeys, readKey, removeKey, rotateKey } from "./auth.api-k
 import { follow, subscriptions } from "./auth.changes.ts";
 import type { Account } from "./auth.domain.ts";
 import { accountFields } from "./auth.events.ts";
+import { exportAccount } from "./auth.export.ts";
 import { GuessLimit } from "./auth.guesses.ts";
 import { endIdentities, identities, removeIdentity } from "./auth.identities.ts";
 import { importHash } from "./auth.imported.ts";
@@ -17,9 +18,11 @@ import { type Keep, SigningKeys } from "./auth.keys.ts";
 import { firstLink, invite, redeem } from "./auth.links.ts";
 import { Providers } from "./auth.openid.ts";
 import { begin, confirm, finish, linkProvider, providers } from "./auth.providers.ts";
+import { rewrapSecrets } from "./auth.rewrap.ts";
 import { type Auth, asker } from "./auth.room.ts";
 import { beginSecondFactor, confirmSecondFactor, endSecondFactor, endSecondFactorOf } from "./auth.second-factor.ts";
 import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
+import { vault } from "./auth.vault.ts";
 
 const SKEW = 10_000; // milliseconds that hosts' clocks may differ, and a write may take
 const MOST_TOLD = 1_000;
@@ -42,6 +45,7 @@ export default {
       indexes: [{ fields: ["_identityIds"], unique: true }],
     }),
     subscriber(subscriptions),
+    vault,
   ],
   actions: {
     login,
@@ -73,6 +77,7 @@ export default {
     removeIdentity,
     endIdentities,
     importHash,
+    exportAccount,
     keys: action({
       description: "The public keys of those that sign access tokens, as a JSON Web Key Set has them",
       visibility: "public",
@@ -120,6 +125,11 @@ export default {
         };
       },
     }),
+  },
+  methods: {
+    rewrapSecrets(this: Auth, look: boolean) {
+      return rewrapSecrets(this, look);
+    },
   },
   created() {
     const auth = this as unknown as Auth;

@@ -19,6 +19,16 @@ export const tidied = (customer: Draft): Draft => {
   };
 };
 
+/** In which form tax ids are compared: `gb 123-4567-89` is `GB123456789`. */
+export const taxIdOf = (taxId: string): string =>
+  taxId
+    .normalize("NFKC")
+    .toUpperCase()
+    .replace(/[^\p{L}\p{N}]/gu, "");
+
+/** What stands instead of whoever a customer was; what was traded with it stays. */
+export const ERASED_CUSTOMER = { name: "erased", tags: null, fields: null };
+
 const checkSize = (fields: unknown): void => {
   let count = 0;
   const walk = (value: unknown, depth: number) => {

@@ -15,6 +15,8 @@ export const customerFields = {
   /** As the books have it: `United Kingdom`, `EIRE`. */
   country: { type: "string", min: 1, max: 60, optional: true },
   contacts: { type: "array", items: contact, max: 50, optional: true },
+  /** As its country writes it: `GB 123 4567 89`. */
+  taxId: { type: "string", min: 1, max: 40, optional: true },
   creditLimit: {
     type: "object",
     props: { amount: quantity, currency: { type: "string", pattern: "^[A-Z]{3}$" } },
@@ -25,11 +27,16 @@ export const customerFields = {
   fields: { type: "object", optional: true },
 } as const;
 
+/** What nobody but this room reads: in its events, as everywhere outside of its answers, there is `{ sealed }` instead. */
+export const customerSealed = ["contacts", "taxId"] as const;
+
 /** Set when it turned out to be another one's double: that one stands for it, this one is only where it went. */
 export const customerMemory = { mergedInto: { ...id, optional: true } } as const;
 
-export type Customer = { id: string; version: number; createdAt: string; updatedAt: string } & Infer<typeof customerFields> &
+export type Customer = { id: string; version: number; createdAt: string; updatedAt: string; erasedAt?: string } & Infer<
+  typeof customerFields
+> &
   Infer<typeof customerMemory>;
 
-/** Version 1 of both. One `Saved` stands for all writes since a follower's last look. */
+/** Version 1 of both; `contacts` and `taxId` are sealed. One `Saved` stands for all writes since a follower's last look. */
 export type CustomerEvent = { type: "CustomerSaved"; document: Customer } | { type: "CustomerRemoved" };

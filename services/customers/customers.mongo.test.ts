@@ -1,3 +1,4 @@
+import "../../test/support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { ServiceBroker } from "moleculer";
@@ -11,9 +12,11 @@ describe("customers on MongoDB", { skip: without("mongo") }, async () => {
   await settleOnMongo();
   await import("./customers.service.test.ts"); // the same room, the same tests
   const customers = (await import("./customers.service.ts")).default;
+  const vault = (await import("../../test/support/vault.service.ts")).default;
 
   const nodes = [0, 1, 2].map(() => {
     const broker = new ServiceBroker({ logger: false });
+    broker.createService(vault);
     broker.createService(customers);
     return broker;
   });

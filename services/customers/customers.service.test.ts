@@ -1,3 +1,4 @@
+import "../../test/support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { ServiceBroker } from "moleculer";
@@ -9,6 +10,7 @@ type Customer = import("./customers.events.ts").Customer;
 type List = { items: Customer[]; next?: string };
 
 const broker = new ServiceBroker({ logger: false });
+broker.createService((await import("../../test/support/vault.service.ts")).default);
 broker.createService(customers);
 before(() => broker.start());
 after(() => broker.stop());

@@ -1,9 +1,13 @@
 import type { ServiceSchema } from "moleculer";
-import { type Collection, collection } from "../../mixins/collection.mixin.ts";
+import { documentRules } from "../../mixins/collection.actions.ts";
+import { type Call, type Collection, collection } from "../../mixins/collection.mixin.ts";
+import { id } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
+import { SOMEBODY } from "../../mixins/core/policy.ts";
 import { shown } from "../../mixins/storage/document-log.ts";
-import { addressOf, refuseForeign, tidied } from "./users.domain.ts";
-import { email, userFields } from "./users.events.ts";
+import { rolesOf } from "../../mixins/trust/roles.ts";
+import { addressOf, ERASED_USER, refuseForeign, requireOwn, tidied } from "./users.domain.ts";
+import { email, type UserDocument, userFields, userSealed } from "./users.events.ts";
 
 const found = {
   type: "object",
@@ -11,13 +15,26 @@ const found = {
   props: { id: "string", name: "string", email: "string", roles: "string[]", status: userFields.status },
 } as const;
 
+const { language, channels } = userFields;
+const rules = { fields: userFields, sealed: userSealed };
+const preferences = { language, channels };
+
+/** A user as it is answered. */
+const read = async (room: Collection, id: string): Promise<UserDocument> => {
+  const [user] = await room.open([await room.adapter.documents.consult(() => shown(room.demand(id)))]);
+  return user as unknown as UserDocument;
+};
+
+const preferred = ({ language, channels }: UserDocument) => ({ ...(language && { language }), ...(channels && { channels }) });
+
 export default {
   name: "users",
   mixins: [
     collection({
       name: "users",
       entity: "User",
-      fields: userFields,
+      ...rules,
+      exact: { email: addressOf },
       sorts: ["name", "createdAt"],
       folded: "name",
       filters: ["status", "roles", "teams", "email"],
@@ -35,9 +52,63 @@ export default {
       params: { email },
       returns: { user: found },
       async handler(this: Collection, ctx) {
-        const query = { email: addressOf(ctx.params.email) };
+        const query = await this.sealing!.match("email", ctx.params.email);
         const [document] = await this.adapter.documents.find({ query, limit: 1 });
-        return document ? { user: shown(document) as never } : {};
+        // whether anybody has it must not show in how long it takes, so no key is asked for
+        return document ? { user: { ...shown(document), email: addressOf(ctx.params.email) } as never } : {};
+      },
+    }),
+    preferences: action({
+      description: "One's own preferences",
+      rest: "GET /me/preferences",
+      visibility: "published",
+      permission: SOMEBODY,
+      params: {},
+      returns: preferences,
+      async handler(this: Collection, ctx) {
+        return preferred(await read(this, ctx.meta.user!.id));
+      },
+    }),
+    prefer: action({
+      description: "Sets one's own preferences; what is left out is none",
+      rest: "PUT /me/preferences",
+      visibility: "published",
+      permission: SOMEBODY,
+      params: preferences,
+      returns: preferences,
+      async handler(this: Collection, ctx) {
+        const { id } = ctx.meta.user!;
+        const { language = null, channels = null } = ctx.params;
+        const call = ctx as unknown as Call;
+        await this.once(call, () => this.change(call, this.demand(id), { language, channels }), { ids: [id] });
+        return preferred(await read(this, id));
+      },
+    }),
+    export: action({
+      description: "All that is kept of a person: for himself, and for whoever may read users",
+      rest: "GET /:id/export",
+      visibility: "published",
+      permission: SOMEBODY,
+      params: { id },
+      returns: { user: { type: "object", props: documentRules(rules) as object }, account: "object" },
+      async handler(this: Collection, ctx) {
+        requireOwn(ctx.meta.user, ctx.params.id, rolesOf(ctx.broker).roles);
+        const user = await read(this, ctx.params.id);
+        return {
+          user: user as never,
+          account: await ctx.call<Record<string, unknown>, object>("v1.auth.exportAccount", { user: user.id }),
+        };
+      },
+    }),
+    erase: action({
+      description: "Destroys the key of a person's data, wherever a copy of it is, ends his logins, and leaves who he was to nobody",
+      rest: "POST /:id/erase",
+      visibility: "published",
+      permission: "users.erase",
+      params: { id },
+      returns: documentRules(rules),
+      handler(this: Collection, ctx) {
+        return this.erase(ctx as unknown as Call, (ctx.params as { id: string }).id, ERASED_USER);
       },
     }),
   },

@@ -1,0 +1,70 @@
+import "../test/support/credentials.env.ts";
+import assert from "node:assert/strict";
+import { type TestContext, test } from "node:test";
+import { ServiceBroker } from "moleculer";
+import { until } from "../test/support/other-node.ts";
+import { settle } from "../test/support/setting.ts";
+import type { Collection } from "./collection.mixin.ts";
+
+settle();
+const { collection } = await import("./collection.mixin.ts");
+const vault = (await import("../test/support/vault.service.ts")).default;
+
+const open = {
+  name: "members",
+  entity: "Member",
+  fields: { name: "string|max:20", email: "string|optional", notes: { type: "array", items: "string", optional: true } },
+  sorts: ["name"],
+  filters: ["email"],
+  indexes: [{ fields: ["email"], unique: true }],
+} as const;
+const sealed = { ...open, sealed: ["email", "notes"], exact: { email: (email: string) => email.toLowerCase() } };
+
+const start = async (t: TestContext, options: Parameters<typeof collection>[0], withVault = true) => {
+  const broker = new ServiceBroker({ logger: false });
+  if (withVault) broker.createService(vault);
+  broker.createService(collection(options));
+  await broker.start();
+  let running = true;
+  const stop = async () => {
+    if (running) await broker.stop();
+    running = false;
+  };
+  t.after(stop);
+  const { adapter } = broker.getLocalService("v1.members") as unknown as Collection;
+  const stored = async (id: string) => adapter.documents.consult(() => adapter.documents.look(id)!.document);
+  const ask = (action: string, params: object) => broker.call<Record<string, unknown>, object>(`v1.members.${action}`, params);
+  return { broker, stored, ask, stop };
+};
+
+test("what a room kept before it sealed fields is sealed behind its start, as soon as the vault is there, and once", async (t) => {
+  const before = await start(t, open, false);
+  const ids = Array.from({ length: 450 }, (_, n) => `m-${n}`);
+  for (const id of ids) await before.ask("create", { id, name: id, email: `${id}@Acme.example`, notes: [id] });
+  await before.ask("remove", { id: "m-449" });
+  await before.stop();
+
+  const { broker, stored, ask, stop } = await start(t, sealed, false);
+  assert.equal((await ask("get", { id: "m-1" })).email, "m-1@Acme.example", "it is read as it stands");
+  broker.createService(vault);
+  const isSealed = async (id: string) => typeof ((await stored(id)).email as { sealed?: unknown }).sealed === "string";
+  for (const id of ids.slice(0, -1)) await until(() => isSealed(id));
+  const { version, notes } = await ask("get", { id: "m-7" });
+  assert.deepEqual([version, notes], [2, ["m-7"]]);
+  assert.deepEqual(
+    ((await ask("list", { email: "M-7@acme.EXAMPLE" })).items as { id: string }[]).map(({ id }) => id),
+    ["m-7"],
+  );
+  const taken = { type: "VALUE_TAKEN", message: "Another one has this email", data: { id: "new", fields: ["email"] } };
+  await assert.rejects(ask("create", { id: "new", name: "new", email: "m-8@acme.example" }), taken);
+  await stop();
+  const again = await start(t, sealed);
+  assert.equal((await again.ask("get", { id: "m-7" })).version, 2, "there is nothing left to be done");
+});
+
+test("a room that would sort by what is sealed, search it, or filter by it in no one form, is none", () => {
+  const refused = (over: object, why: RegExp) => assert.throws(() => collection({ ...sealed, ...over } as never), why);
+  refused({ sorts: ["email"] }, /Nothing is sorted or searched by email, for it is sealed/);
+  refused({ folded: "email" }, /Nothing is sorted or searched by email/);
+  refused({ exact: {} }, /A filter by email, which is sealed, needs the one form/);
+});
