@@ -1,7 +1,5 @@
-import type { User } from "../../mixins/core/context.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { FOREIGN } from "../../mixins/core/ids.ts";
-import { type Roles, reachOf, refusalOf } from "../../mixins/core/policy.ts";
 import type { UserDocument } from "./users.events.ts";
 
 type Draft = Partial<UserDocument>;
@@ -25,11 +23,3 @@ export const refuseForeign = (id: unknown): void => {
 
 /** What stands instead of a person: enough to say that somebody did what he has done. */
 export const ERASED_USER = { name: "erased", status: "disabled", roles: [], teams: [], language: null };
-
-/** Everybody may see what is kept of himself. Throws `NOT_ALLOWED` for whoever asks about another one and may not read all users. */
-export const requireOwn = (asker: User | undefined, id: string, roles: Roles): void => {
-  if (asker?.id === id) return;
-  const refusal = refusalOf(asker, "users.read", roles);
-  if (refusal) throw refusal;
-  if (reachOf(asker!, "users.read", roles) !== "all") throw new Rejected("NOT_ALLOWED", "This takes users.read of all users", 403);
-};

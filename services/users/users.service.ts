@@ -1,12 +1,12 @@
-import type { ServiceSchema } from "moleculer";
+import type { Context, ServiceSchema } from "moleculer";
 import { documentRules } from "../../mixins/collection.actions.ts";
 import { type Call, type Collection, collection } from "../../mixins/collection.mixin.ts";
+import type { Meta } from "../../mixins/core/context.ts";
 import { id } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
 import { SOMEBODY } from "../../mixins/core/policy.ts";
 import { shown } from "../../mixins/storage/document-log.ts";
-import { rolesOf } from "../../mixins/trust/roles.ts";
-import { addressOf, ERASED_USER, refuseForeign, requireOwn, tidied } from "./users.domain.ts";
+import { addressOf, ERASED_USER, refuseForeign, tidied } from "./users.domain.ts";
 import { email, type UserDocument, userFields, userSealed } from "./users.events.ts";
 
 const found = {
@@ -26,6 +26,13 @@ const read = async (room: Collection, id: string): Promise<UserDocument> => {
 };
 
 const preferred = ({ language, channels }: UserDocument) => ({ ...(language && { language }), ...(channels && { channels }) });
+
+const exported = { user: { type: "object", props: documentRules(rules) as object }, account: "object" } as const;
+
+const exportOf = async (room: Collection, ctx: Context<unknown, Meta>, id: string) => ({
+  user: (await read(room, id)) as never,
+  account: await ctx.call<Record<string, unknown>, object>("v1.auth.exportAccount", { user: id }),
+});
 
 export default {
   name: "users",
@@ -85,19 +92,25 @@ export default {
       },
     }),
     export: action({
-      description: "All that is kept of a person: for himself, and for whoever may read users",
+      description: "All that is kept of a person",
       rest: "GET /:id/export",
       visibility: "published",
-      permission: SOMEBODY,
+      permission: "users.read",
       params: { id },
-      returns: { user: { type: "object", props: documentRules(rules) as object }, account: "object" },
-      async handler(this: Collection, ctx) {
-        requireOwn(ctx.meta.user, ctx.params.id, rolesOf(ctx.broker).roles);
-        const user = await read(this, ctx.params.id);
-        return {
-          user: user as never,
-          account: await ctx.call<Record<string, unknown>, object>("v1.auth.exportAccount", { user: user.id }),
-        };
+      returns: exported,
+      handler(this: Collection, ctx) {
+        return exportOf(this, ctx, ctx.params.id);
+      },
+    }),
+    exportOwn: action({
+      description: "All that is kept of oneself",
+      rest: "GET /me/export",
+      visibility: "published",
+      permission: SOMEBODY,
+      params: {},
+      returns: exported,
+      handler(this: Collection, ctx) {
+        return exportOf(this, ctx, ctx.meta.user!.id);
       },
     }),
     erase: action({
