@@ -10,6 +10,7 @@ import type { Bench, Row } from "./rows/bench.ts";
 import { httpRows } from "./rows/http.ts";
 import { importBooks } from "./rows/import.ts";
 import { insideRows } from "./rows/inside.ts";
+import { known } from "./rows/known.ts";
 import { remoteRows } from "./rows/remote.ts";
 import { startRows } from "./rows/start.ts";
 import { users } from "./rows/users.ts";
@@ -18,6 +19,7 @@ import { SYSTEMS, type SystemName, Systems } from "./systems.ts";
 
 const ROWS: Record<string, Row> = {
   ...httpRows,
+  "get-known": known,
   ...insideRows,
   import: importBooks,
   users,
