@@ -122,10 +122,15 @@ test("a request goes under the ids it brings, where they are safe to repeat", as
 
 test("a write says with headers that it is done once, and to which version", async (t) => {
   const { url } = await serve(t, [echo()]);
+  const from = { from: "127.0.0.1" };
   const change = (headers: Record<string, string>) => ask(`${url}/api/v1/echo/a`, { method: "PATCH", body: { name: "b" }, headers });
-  assert.deepEqual((await change({ "Idempotency-Key": "key 1", "If-Match": '"7"' })).json.meta, { idempotencyKey: "key 1", ifVersion: 7 });
-  assert.deepEqual((await change({ "If-Match": '"7-br"' })).json.meta, { ifVersion: 7 });
-  assert.deepEqual((await change({ "If-Match": "*" })).json.meta, {});
+  assert.deepEqual((await change({ "Idempotency-Key": "key 1", "If-Match": '"7"' })).json.meta, {
+    ...from,
+    idempotencyKey: "key 1",
+    ifVersion: 7,
+  });
+  assert.deepEqual((await change({ "If-Match": '"7-br"' })).json.meta, { ...from, ifVersion: 7 });
+  assert.deepEqual((await change({ "If-Match": "*" })).json.meta, from);
   const refusals: [Record<string, string>, number, string][] = [
     [{}, 428, "VERSION_REQUIRED"],
     [{ "If-Match": "7" }, 400, "MALFORMED_IF_MATCH"],

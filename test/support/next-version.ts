@@ -9,7 +9,11 @@ type Edit = readonly [file: string, before: string, after: string];
 const EDITS: readonly Edit[] = [
   ["deals.events.ts", "export interface Header {", "export interface Header {\n  channel?: string;"],
   ["deals.events.ts", "export type DealEvent =", 'export type DealEvent =\n  | { type: "DealRated"; stars: number }'],
-  ["deals.domain.ts", "export interface Deal extends Header {", "export interface Deal extends Header {\n  stars?: number;"],
+  [
+    "deals.domain.ts",
+    "export interface Deal extends Header, Keeping {",
+    "export interface Deal extends Header, Keeping {\n  stars?: number;",
+  ],
   ["deals.domain.ts", "dealModel: Model<Deal, DealEvent> = {", "dealModel: Model<Deal, DealEvent> = {\n  snapshot: 2,"],
   ["deals.domain.ts", 'case "NoteAdded":', 'case "DealRated":\n        return { ...deal, stars: event.stars };\n      case "NoteAdded":'],
   [
@@ -31,8 +35,8 @@ const EDITS: readonly Edit[] = [
   ["deals.service.ts", "addNote, addSource,", "addNote, addSource, rate,"],
   [
     "deals.service.ts",
-    "open({ saleParty, country: country!, currency, date }, lines)",
-    'open({ saleParty, country: country!, currency, date, channel: "web" }, lines)',
+    "open({ saleParty, country: country!, currency, date, ...keeping }, lines)",
+    'open({ saleParty, country: country!, currency, date, ...keeping, channel: "web" }, lines)',
   ],
   [
     "deals.service.ts",
