@@ -24,14 +24,15 @@ test("what stands under a secret's name, in whatever form and however deep, is i
     "const part = Object.fromEntries(names.map((name) => [name, secret]));",
     "const lists = Object.fromEntries(names.map((name) => [name, [secret, { a: secret }]]));",
     "const error = Object.assign(new Error('failed', { cause: Object.assign(new Error('why'), { data: part }) }), { data: { deep: [part] }, ...part });",
-    "log.error({ event: 'told', ...part, deep: { deeper: [{ deepest: part }, lists] } });",
-    "log.error({ event: 'failed', err: error, error });",
+    "log.error({ event: 'told', ...part, deep: { deeper: [lists] } });",
+    "log.error({ event: 'failed', err: error });",
     "log.error(error);",
     "log.child({ room: 'tested' }).error({ event: 'child', params: part, map: { toJSON: () => part } }, 'told');",
     "log.error({ event: 'kept', field: 'to be read', keys: 3, secondFactor: true, monkey: 'to be read too' });",
   ].join("\n");
   const { code, stdout, stderr } = await run(["--input-type=module", "-e", log]);
   assert.equal(code, 0, stderr);
+  assert.ok(stdout.length < 60_000, "what a pipe takes at once: whoever ends waits for no reader");
   const lines = stdout.trim().split("\n");
   assert.equal(lines.length, 5);
   assert.ok(
