@@ -22,8 +22,11 @@ const { Verifier } = await import("../../services/audit/audit.verify.ts");
 type Shown = import("../../services/audit/audit.entries.ts").Shown;
 type Finding = import("../../services/audit/audit.verify.ts").Finding;
 
+const alive = setInterval(() => {}, 60_000); // rooms wait by timers that keep no process, and Moleculer stops a broker whose process would end
+after(() => clearInterval(alive));
 const broker = new ServiceBroker({
   logger: false,
+  skipProcessEventRegistration: true,
   internalMiddlewares: false,
   middlewares: [authorize, "Validator", "ContextTracker", auditRefusals] as never,
 });
