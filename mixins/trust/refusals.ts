@@ -83,7 +83,8 @@ export class Refusals {
     const minute = Math.floor(at / MINUTE);
     if (minute !== this.#minute) [this.#minute, this.#inMinute] = [minute, 0];
     const { result, action, code = "", from = "" } = outcome;
-    const name = (...who: string[]) => JSON.stringify([minute, result, action, code, ...who]);
+    const about = user?.id === undefined && outcome.status === 401 ? "" : action; // who has no login can ask for everything: one is like the other
+    const name = (...who: string[]) => JSON.stringify([minute, result, about, code, ...who]);
     let key = name(user?.id ?? "", from);
     let first: Kind["first"] = {
       ...outcome,

@@ -100,6 +100,7 @@ export const rotateKey = action({
 export const removeKey = action({
   description: "Takes a key back: it counts nowhere within a second",
   rest: "DELETE /keys/:key",
+  http: { remedy: true },
   visibility: "published",
   permission: SOMEBODY,
   params: { key: shapes.sessionId },

@@ -80,7 +80,7 @@ export const refresh = action({
 export const logout = action({
   description: "Ends the session that asks: its tokens count nowhere within a second",
   rest: "POST /logout",
-  http: { session: "ends" },
+  http: { session: "ends", remedy: true },
   visibility: "published",
   permission: SOMEBODY,
   params: {},
@@ -116,6 +116,7 @@ export const sessions = action({
 export const endSession = action({
   description: "Ends one of one's own sessions",
   rest: "DELETE /sessions/:session",
+  http: { remedy: true },
   visibility: "published",
   permission: SOMEBODY,
   params: { session: shapes.sessionId },
@@ -131,6 +132,7 @@ export const endSession = action({
 export const endAll = action({
   description: "Ends all sessions of a user, and takes his API keys back",
   rest: "POST /users/:user/end-sessions",
+  http: { remedy: true },
   visibility: "published",
   permission: "auth.manage",
   params: { user: shapes.userId },
@@ -147,7 +149,7 @@ export const endAll = action({
 export const changePassword = action({
   description: "Sets another password; all sessions end, also the one that asks, and all API keys",
   rest: "POST /password",
-  http: { session: "ends" },
+  http: { session: "ends", remedy: true },
   visibility: "published",
   permission: SOMEBODY,
   params: { current: shapes.given, password: shapes.given },

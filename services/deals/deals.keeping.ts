@@ -12,7 +12,9 @@ import { shown } from "./deals.shown.ts";
 export const keepingOf = ({ meta, locals, level }: DealCall, { owner, team }: Keeping): Keeping => {
   const user = level === 1 ? meta.user : undefined;
   const keeping = { owner: owner ?? user?.id, team: team ?? (user?.teams?.length === 1 ? user.teams[0] : undefined) };
-  if (!isWithin(locals.keepers, keeping)) throw new Rejected("NOT_ALLOWED", "You may open deals only for yourself and your teams", 403);
+  const foreign = locals.keepers && team !== undefined && !user?.teams?.includes(team);
+  if (foreign || !isWithin(locals.keepers, keeping))
+    throw new Rejected("NOT_ALLOWED", "You may open deals only for yourself and your teams", 403);
   return keeping;
 };
 

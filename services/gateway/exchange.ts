@@ -80,7 +80,7 @@ export class Exchange {
 
   #enter(wait: number) {
     try {
-      if (wait > 0) return this.#refuseForNow({ says: "This client", limit: this.#door.allowances.client, seconds: wait });
+      if (wait > 0) return this.#refuseForNow(this.#door.allowances.refused(wait));
       const method = this.req.method === "HEAD" ? "GET" : this.req.method!;
       const values: string[] = [];
       this.route = this.#door.router.find(method, this.path, values);
@@ -188,7 +188,7 @@ export class Exchange {
       if (http.csv) headers.push("Vary", "Accept");
       if (route.location) headers.push("Location", route.location(answer));
       if (cookies) headers.push(...cookies.headers);
-      else if (http.session === "ends" && this.req.headers.cookie) headers.push(...noCookies());
+      else if (http.session === "ends" && this.req.headers.authorization === undefined) headers.push(...noCookies());
       this.#deliver(status, headers, rendering);
     } catch (error) {
       this.fail(error);
@@ -243,7 +243,7 @@ export class Exchange {
     this.send(status, headers, coded, coded.length);
   }
 
-  #refuseForNow({ says, limit: { rate, burst }, seconds }: Refusal) {
+  #refuseForNow({ says, rate, burst, seconds }: Refusal) {
     const most = rate < 1 ? `${burst} times a day` : `${rate} times a second`;
     const error = new Rejected("RATE_LIMITED", `${says} may ask ${most}; try again in ${seconds} s`, 429);
     const policy = `"client";q=${burst};w=${rate < 1 ? 86_400 : 1}`;

@@ -12,6 +12,9 @@ interface Lease {
   /** Until when there is nothing to be had. */
   dry: number;
   asking: boolean;
+  /** What this client may have. */
+  readonly rate: number;
+  readonly burst: number;
   waiting: ((seconds: number) => void)[];
 }
 
@@ -33,7 +36,6 @@ export class SharedRateLimit implements Limit {
   readonly burst: number;
   readonly #own: RateLimit;
   readonly #shared: SharedLimit;
-  readonly #largest: number;
   readonly #leases = new LRUCache<string, Lease>({ max: MOST_CLIENTS });
 
   constructor(rate: number, shared: SharedLimit, burst?: number) {
@@ -41,12 +43,11 @@ export class SharedRateLimit implements Limit {
     this.#shared = shared;
     this.rate = rate;
     this.burst = this.#own.burst;
-    this.#largest = rate < 20 ? 0 : Math.floor(rate / 10);
   }
 
-  take(client: string, now: number): number | Promise<number> {
-    if (!this.#shared.up) return this.#own.take(client, now);
-    const lease = this.#leases.get(client) ?? this.#fresh(client);
+  take(client: string, now: number, rate = this.rate, burst = rate === this.rate ? this.burst : rate * 2): number | Promise<number> {
+    if (!this.#shared.up) return this.#own.take(client, now, rate, burst);
+    const lease = this.#leases.get(client) ?? this.#fresh(client, rate, burst);
     if (now - lease.at > HELD) lease.tokens = 0;
     if (lease.tokens > 0) {
       this.#spend(client, lease, now);
@@ -60,8 +61,8 @@ export class SharedRateLimit implements Limit {
     return promise;
   }
 
-  #fresh(client: string): Lease {
-    const lease: Lease = { tokens: 0, at: 0, batch: 0, dry: 0, asking: false, waiting: [] };
+  #fresh(client: string, rate: number, burst: number): Lease {
+    const lease: Lease = { rate, burst, tokens: 0, at: 0, batch: 0, dry: 0, asking: false, waiting: [] };
     this.#leases.set(client, lease);
     return lease;
   }
@@ -69,22 +70,24 @@ export class SharedRateLimit implements Limit {
   /** The gateway's own bucket goes along, so that it knows how matters stand when it is left alone. */
   #spend(client: string, lease: Lease, now: number) {
     lease.tokens--;
-    this.#own.take(client, now);
+    this.#own.take(client, now, lease.rate, lease.burst);
   }
 
   async #ask(client: string, lease: Lease): Promise<void> {
+    const { rate, burst } = lease;
+    const largest = rate < 20 ? 0 : Math.floor(rate / 10);
     lease.asking = true;
     let held = performance.now() - lease.at;
     do {
-      if (held < BUSY) lease.batch = Math.min(this.#largest, Math.max(2 * lease.batch, lease.waiting.length, 1));
+      if (held < BUSY) lease.batch = Math.min(largest, Math.max(2 * lease.batch, lease.waiting.length, 1));
       else if (held > IDLE) lease.batch = 0;
       await undefined; // all who come at the same moment ask together
       const wanted = Math.max(lease.waiting.length, lease.batch - lease.tokens);
       if (wanted <= 0) break;
-      const answer = await this.#shared.take(client, wanted, this.rate, this.burst);
+      const answer = await this.#shared.take(client, wanted, rate, burst);
       const now = performance.now();
       if (answer) this.#share(client, lease, wanted, answer, now);
-      else for (const settle of lease.waiting.splice(0)) settle(this.#own.take(client, now));
+      else for (const settle of lease.waiting.splice(0)) settle(this.#own.take(client, now, rate, burst));
       held = 0;
     } while (lease.waiting.length > 0);
     lease.asking = false;

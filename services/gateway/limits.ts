@@ -15,8 +15,8 @@ export interface Limit {
   readonly rate: number;
   /** How many at once. */
   readonly burst: number;
-  /** Takes a token: 0, or in how many seconds there may be one. `now` in milliseconds. */
-  take(client: string, now: number): number | Promise<number>;
+  /** Takes a token: 0, or in how many seconds there may be one. `now` in milliseconds; whoever has a rate of his own has it each time. */
+  take(client: string, now: number, rate?: number, burst?: number): number | Promise<number>;
 }
 
 /** A token bucket per client: `rate` per second over time, `burst` (twice that) at once. The clients that were seen last are remembered. */
@@ -30,18 +30,18 @@ export class RateLimit implements Limit {
     this.burst = burst;
   }
 
-  take(client: string, now: number): number {
-    if (this.rate === 0) return 0;
-    const bucket = this.#buckets.get(client) ?? this.#fresh(client, now);
-    bucket.tokens = Math.min(this.burst, bucket.tokens + ((now - bucket.at) / 1_000) * this.rate);
+  take(client: string, now: number, rate = this.rate, burst = rate === this.rate ? this.burst : rate * 2): number {
+    if (rate === 0) return 0;
+    const bucket = this.#buckets.get(client) ?? this.#fresh(client, now, burst);
+    bucket.tokens = Math.min(burst, bucket.tokens + ((now - bucket.at) / 1_000) * rate);
     bucket.at = now;
-    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / this.rate);
+    if (bucket.tokens < 1) return Math.ceil((1 - bucket.tokens) / rate);
     bucket.tokens -= 1;
     return 0;
   }
 
-  #fresh(client: string, now: number): Bucket {
-    const bucket = { tokens: this.burst, at: now };
+  #fresh(client: string, now: number, burst: number): Bucket {
+    const bucket = { tokens: burst, at: now };
     this.#buckets.set(client, bucket);
     return bucket;
   }

@@ -12,6 +12,8 @@ export interface HttpOptions {
   cacheControl?: string;
   /** How many requests a second one user, or one address where nobody is known, may make here. */
   rate?: number;
+  /** It takes back what somebody else may be using up: no user's limit or quota counts here. */
+  remedy?: boolean;
   /** What it makes of a login in a browser's cookies (see `cookies.ts`). */
   session?: "begins" | "goesOn" | "ends";
   /** A write must name the version that its caller has seen. */

@@ -5,7 +5,7 @@ import type { Meta, User } from "../../mixins/core/context.ts";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { id } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
-import type { Roles } from "../../mixins/core/policy.ts";
+import { type Roles, refusalOf } from "../../mixins/core/policy.ts";
 import type { Current } from "../../mixins/trust/roles.ts";
 import { requireChangeable, rolesWith, tidied, verdictOn } from "./policies.domain.ts";
 import { policyFields } from "./policies.events.ts";
@@ -30,6 +30,14 @@ const spec = collection({
   },
 });
 
+const { create } = spec.actions as unknown as { create: { handler: (this: Collection, ctx: never) => Promise<unknown> } };
+
+async function createOne(this: Collection, ctx: never) {
+  const count = await this.adapter.documents.count();
+  if (count >= MOST) throw new Rejected("POLICIES_FULL", `There are ${MOST} policies, and no more than that are heeded`, 409);
+  return create.handler.call(this, ctx);
+}
+
 interface Published {
   name: string;
   permission?: string;
@@ -41,6 +49,7 @@ export default {
   name: "policies",
   mixins: [spec],
   actions: {
+    create: { handler: createOne as never },
     roles: action({
       description: "What every role may do now: by its policy, or as the house has it",
       rest: "GET /roles",
@@ -72,7 +81,9 @@ export default {
         because: { type: "array", items: "string" },
       },
       async handler(this: Collection, ctx) {
-        const { action, record } = ctx.params;
+        const { action, record, user } = ctx.params;
+        const refusal = user === undefined ? undefined : refusalOf(ctx.meta.user, "users.read", await rolesNow(this));
+        if (refusal) throw refusal;
         const found = actionOf(ctx, action);
         const asked = { user: await askedFor(ctx, ctx.params), permission: found.permission, kept: found.kept === true, record };
         return { ...verdictOn(asked, await rolesNow(this)), ...(found.permission && { permission: found.permission }) };
@@ -93,7 +104,10 @@ export default {
 } satisfies ServiceSchema;
 
 const rolesNow = async ({ adapter }: Collection): Promise<Roles> => {
-  const policies = (await adapter.documents.find({ sort: ["createdAt"], limit: MOST })) as unknown as { _id: string; grants: string[] }[];
+  const policies = (await adapter.documents.find({ sort: ["createdAt"], limit: 2 * MOST })) as unknown as {
+    _id: string;
+    grants: string[];
+  }[];
   return rolesWith(policies.map(({ _id, grants }) => ({ id: _id, grants })));
 };
 

@@ -87,6 +87,19 @@ test("a login in cookies goes on and ends in cookies", async (t) => {
   await until(async () => (await send("customers", { headers: { cookie: first } })).status === 401);
 });
 
+test("a logout that names another session by its header leaves the browser's own login as it is", async (t) => {
+  const { jar, post, send, url } = await browser(t);
+  const other = await ask(`${url}/api/v1/auth/login`, {
+    method: "POST",
+    body: { email: "ann@acme.example", password: PASSWORD },
+    headers: { authorization: undefined },
+  });
+  const authorization = `Bearer ${other.json.accessToken}`;
+  assert.equal((await post("auth/logout", {}, { authorization })).status, 200);
+  assert.equal(jar.cookies.size, 3);
+  assert.equal((await send("customers")).status, 200);
+});
+
 test("a header that names a user goes before the cookies, and what says nothing of a login is none", async (t) => {
   const { send, jar } = await browser(t);
   const authorization = await bearer("root");
@@ -116,7 +129,7 @@ test("what one user, one key and one address may ask is counted apart, and none 
 });
 
 test("a user who has had his day's requests is refused wherever he asks from, and others are not", async (t) => {
-  const { system, login, admin } = await withUser(t, ["trader"], { DATA_DIR: folder(t), USER_DAILY_QUOTA: "5" });
+  const { system, post, login, admin } = await withUser(t, ["trader"], { DATA_DIR: folder(t), USER_DAILY_QUOTA: "5" });
   const { json } = await login("ann@acme.example");
   const { get } = client(system);
   const statuses = [];
@@ -125,6 +138,7 @@ test("a user who has had his day's requests is refused wherever he asks from, an
   assert.equal((await get("customers", admin)).status, 200);
   const refused = await get("customers", json.accessToken);
   assert.match(String(refused.json.detail), /^This user may ask 5 times a day/);
+  assert.equal((await post("auth/logout", {}, json.accessToken)).status, 200, "whoever uses it up in his name can be stopped");
 });
 
 test("every answer says that it is not to be framed, sniffed or told where it leads", async (t) => {

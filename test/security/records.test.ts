@@ -171,3 +171,22 @@ test("what goes over all records takes the permission of all", async () => {
   const { status, json } = await scene.post("deals/book", { ...body("past"), date: "2011-01-01" }, half);
   assert.deepEqual([status, json.code], [403, "NOT_ALLOWED"]);
 });
+
+test("whoever writes his own deals puts none before a team that is not his", async () => {
+  assert.deepEqual(code(await scene.post("deals", { ...body("smuggled"), team: "eu" }, cid)), [403, "NOT_ALLOWED"]);
+  assert.equal((await open("own-team", cid, { team: "uk" })).team, "uk");
+});
+
+test("who may read policies is not told of users whom he may not read, and a policy that would not count is refused", async () => {
+  await scene.post("policies", { id: "lawyer", grants: ["policies.read"] }, admin);
+  const lawyer = await token("lea", ["lawyer"]);
+  await until(async () => (await scene.get("policies/roles", lawyer)).status === 200);
+  assert.equal((await scene.post("policies/check", { roles: ["sales"], action: "v1.deals.get" }, lawyer)).status, 200);
+  assert.deepEqual(code(await scene.post("policies/check", { user: "ann", action: "v1.deals.get" }, lawyer)), [403, "NOT_ALLOWED"]);
+  const there = ((await scene.get("policies?limit=200", admin)).json.items as object[]).length;
+  const made = await Promise.all(
+    Array.from({ length: 500 - there }, (_, n) => scene.post("policies", { id: `many-${n}`, grants: [] }, admin)),
+  );
+  assert.ok(made.every(({ status }) => status === 201));
+  assert.deepEqual(code(await scene.post("policies", { id: "reader", grants: [] }, admin)), [409, "POLICIES_FULL"]);
+});
