@@ -10,6 +10,9 @@ interface Bundle {
 /** How much of a message may be of its head and marks, and is not for what is in it; in bytes. */
 export const HEAD = 4_096;
 
+/** What says to a node, or to all, who this one is that says this there. */
+export type Speaker = (target: string | undefined, topic: string, body: string) => string;
+
 export type Send = (topic: string, data: Buffer, reply: string | undefined) => void;
 
 /**
@@ -19,12 +22,11 @@ export type Send = (topic: string, data: Buffer, reply: string | undefined) => v
  */
 export class Bundles {
   readonly #send: Send;
-  readonly #speaker: (target: string | undefined) => string;
+  readonly #speaker: Speaker;
   #bundles = new Map<string, Bundle>();
   #size = 0;
 
-  /** `speaker` says to a node, or to all, who this one is. */
-  constructor(send: Send, speaker: (target: string | undefined) => string) {
+  constructor(send: Send, speaker: Speaker) {
     this.#send = send;
     this.#speaker = speaker;
   }
@@ -45,7 +47,8 @@ export class Bundles {
     this.#bundles = new Map();
     this.#size = 0;
     for (const [topic, { target, reply, texts }] of bundles) {
-      this.#send(topic, Buffer.from(`["${this.#speaker(target)}",${texts.join(",")}]`), reply);
+      const body = texts.join(",");
+      this.#send(topic, Buffer.from(`["${this.#speaker(target, topic, body)}",${body}]`), reply);
     }
   }
 }

@@ -12,8 +12,10 @@ import { action } from "../core/params.ts";
 import { ROLES, SOMEBODY } from "../core/policy.ts";
 import { operatorKeyOf, publicPart, signed } from "../trust/access-token.ts";
 import { masterKey } from "../trust/master-key.ts";
-import { EVERYBODY, nodeToken } from "../trust/node-identity.ts";
+import { remember } from "../trust/node-calls.ts";
+import { type Caller, EVERYBODY, nodeToken } from "../trust/node-identity.ts";
 import { prove } from "../trust/proofs.ts";
+import { mayTell, servicesOf } from "./callers.ts";
 
 const skip = without("nats");
 const ISSUER = process.env.ISSUER!;
@@ -63,7 +65,7 @@ const scene = async (t: TestContext) => {
   const stranger: NatsConnection = await connect({ servers: nats.url.replace("nats://", "") });
   t.after(() => stranger.close());
   const heard: string[] = [];
-  stranger.subscribe("MOL-tested.RES.stranger", { callback: (_, msg) => heard.push(msg.string()) });
+  stranger.subscribe("MOL-tested.RES.stranger.stranger.*", { callback: (_, msg) => heard.push(msg.string()) });
   /** As a node would send it, but for what is changed in it. */
   const forge: Forge = (change = {}, token) => {
     const packet = { ver: "5", sender: "stranger", id: "x1", action: "v1.vault.shift", params: {}, meta: {}, level: 2, ...change };
@@ -78,16 +80,19 @@ const scene = async (t: TestContext) => {
   };
   return { room, caller, seen, stranger, say, forge, settled, heard };
 };
-const REQ = "MOL-tested.REQ.room";
+const REQ = "MOL-tested.REQ.room.room.stranger";
 
 test("what a stranger says on the bus is heard by no room: without a token, with one for somebody else, with another node's", {
   skip,
 }, async (t) => {
-  const { caller, seen, say, forge, settled, heard } = await scene(t);
+  const { caller, seen, say, forge, settled, heard, stranger } = await scene(t);
   const good = nodeToken("stranger", "room");
   say(REQ, forge({}, good));
   await until(() => heard.length === 1); // who has the master key is a node: the request beside the forged ones
   seen.length = 0;
+  const overheard: string[] = [];
+  stranger.subscribe("MOL-tested.HEARTBEAT.caller", { callback: (_, msg) => overheard.push(msg.string()) });
+  await until(() => overheard.length > 0);
 
   const [head, claims, signature] = good.split(".") as [string, string, string];
   const read = (part: string) => JSON.parse(Buffer.from(part, "base64url").toString());
@@ -115,7 +120,13 @@ test("what a stranger says on the bus is heard by no room: without a token, with
     `["${good}",null,1,[],{}]`,
   ];
   for (const message of forged) say(REQ, message);
-  say(REQ, forge({}, nodeToken("stranger", EVERYBODY))); // is a node's; without it the test would see nothing in any case
+  say("MOL-tested.REQ.room.room.caller", forge({}, good)); // where another one speaks
+  say("MOL-tested.REQ.room.room.caller", forge({ sender: "caller" }, good));
+  const [toAll] = overheard; // what a node has said to all is no word of its own on anything else
+  say("MOL-tested.REQ.room.room.caller", forge({ sender: "caller" }, JSON.parse(toAll!)[0]));
+  say(REQ, forge({}, nodeToken("stranger", EVERYBODY)));
+  say(REQ, forge({}, nodeToken("stranger", EVERYBODY, Date.now(), "something else")));
+  say(REQ, forge({}, good)); // a node's own; without it the test would see nothing in any case
   await until(() => heard.length === 2);
   await settled();
   assert.equal(seen.length, 2);
@@ -162,7 +173,53 @@ test("an answer changes nothing of who asks", { skip }, async (t) => {
   const asked = caller.call("v1.vault.shift", {}, { meta: {} });
   const [id, pending] = [...caller.transit!.pendingRequests][0]!;
   const forged = { ver: "5", sender: "room", id, success: true, data: "forged", meta: { user: { id: "root", roles: ["admin"] } } };
-  await busOf(caller).incomingMessage("RES", Buffer.from(JSON.stringify([nodes, forged])));
+  const say = (token: string, packet: object, speaker: string) =>
+    busOf(caller).incomingMessage("RES", Buffer.from(JSON.stringify([token, packet])), `MOL-tested.RES.caller.caller.${speaker}`);
+  await say(nodeToken("other", "caller"), { ...forged, sender: "other", data: "another node's" }, "other");
+  await say(nodes, forged, "other");
+  assert.ok(caller.transit!.pendingRequests.has(id as string), "nobody else answers for it");
+  await say(nodes, forged, "room");
   assert.equal(await asked, "forged"); // the node itself may answer as it likes
   assert.equal((pending.ctx as unknown as { meta: Meta }).meta.user, undefined);
+});
+
+const sales: Caller = { node: "sales-1", rooms: new Set(["deals", "sagas"]) };
+
+test("a node announces its rooms, with actions that bear their names, and no other room's, address or event", () => {
+  const honest = {
+    ...{ name: "deals", version: 1, fullName: "v1.deals", settings: { idField: "id" }, metadata: {} },
+    actions: { "v1.deals.get": { name: "v1.deals.get", rest: "GET /:id" } },
+    events: { "sagas.left": {} },
+  };
+  const [told] = servicesOf([honest], sales) as (typeof honest)[];
+  assert.deepEqual([told!.actions, told!.events, told!.fullName], [honest.actions, honest.events, "v1.deals"]);
+  const forged = {
+    ...{ name: "deals", version: 1, fullName: "v1.auth", settings: { rest: "v1/auth" } },
+    actions: {
+      "v1.auth.keys": { name: "v1.auth.keys" },
+      "v1.deals.list": { name: "v1.users.list" },
+      "v1.deals.evil": { name: "v1.deals.evil", rest: { method: "POST", fullPath: "/api/v1/auth/login" } },
+      "v1.deals.none": null,
+    },
+    events: { "$node.handsOver": {} },
+  };
+  const [left] = servicesOf([forged, { name: "auth", actions: {} }, null, "x", { name: 7 }], sales) as [typeof forged, ...object[]];
+  assert.deepEqual(left.actions, { "v1.deals.evil": { name: "v1.deals.evil", rest: undefined } });
+  assert.deepEqual([left.fullName, left.settings, left.events], ["v1.deals", {}, {}]);
+  assert.equal((servicesOf([forged, { name: "auth" }], sales) as object[]).length, 1);
+});
+
+test("by an event a node tells of its own rooms' sagas, and of nothing else", () => {
+  remember(sales);
+  const may = (event: unknown, data: unknown) => mayTell({ event, data }, sales);
+  assert.equal(may("sagas.hurried", { room: "deals", id: "x" }), true);
+  assert.deepEqual(
+    [
+      may("sagas.left", { room: "inventory" }),
+      may("$node.handsOver", {}),
+      may("sagas.left", null),
+      may("users.UserSaved", { room: "deals" }),
+    ],
+    [false, false, false, false],
+  );
 });

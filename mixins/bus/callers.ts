@@ -1,8 +1,8 @@
-import type { ServiceBroker } from "moleculer";
+import type { ServiceBroker, Transit } from "moleculer";
 import type { Meta, User } from "../core/context.ts";
 import type { PublicKey } from "../trust/access-token.ts";
-import { remember } from "../trust/node-calls.ts";
-import { ALL, type Caller, NodeTokens } from "../trust/node-identity.ts";
+import { remember, runs } from "../trust/node-calls.ts";
+import { ALL, type Caller, NodeTokens, nodeName } from "../trust/node-identity.ts";
 import { operatorsKeys } from "../trust/operator.ts";
 import { proofOf } from "../trust/proofs.ts";
 import { Tokens } from "../trust/tokens.ts";
@@ -22,9 +22,76 @@ export const proving = (meta: unknown): unknown => {
   return user ? { ...rest, user: { id: user.id }, token: proofOf(user) } : meta;
 };
 
-/** What a node may say that it runs. */
-export const servicesOf = (services: unknown, { rooms }: Caller): unknown =>
-  rooms === ALL || !Array.isArray(services) ? services : services.filter(({ name }) => name === "$node" || rooms.has(name));
+interface Told {
+  name?: unknown;
+  version?: unknown;
+  actions?: Record<string, { name?: unknown; rest?: unknown }>;
+  events?: Record<string, unknown>;
+}
+
+const isObject = (value: unknown): value is object => typeof value === "object" && value !== null;
+
+/**
+ * What a node may say that it runs: its rooms, with actions that bear their names and stand under their addresses. Others call by the action's name, and
+ * the door goes by the address.
+ */
+export const servicesOf = (services: unknown, { rooms }: Caller): unknown => {
+  if (rooms === ALL || !Array.isArray(services)) return services;
+  const own = services.filter(
+    (told: Told | null) => isObject(told) && typeof told.name === "string" && (told.name === "$node" || rooms.has(told.name)),
+  );
+  return own.map((told: Told) => {
+    const fullName = told.version === 1 ? `v1.${told.name}` : String(told.name);
+    const begin = `${fullName}.`;
+    const actions = Object.entries(told.actions ?? {}).filter(
+      ([key, action]) => isObject(action) && key.startsWith(begin) && action.name === key,
+    );
+    return {
+      ...told,
+      ...{ version: told.version === 1 ? 1 : undefined, fullName, settings: {} },
+      actions: Object.fromEntries(
+        actions.map(([key, action]) => [key, typeof action.rest === "object" ? { ...action, rest: undefined } : action]),
+      ),
+      events: Object.fromEntries(Object.entries(told.events ?? {}).filter(([name]) => !name.startsWith("$"))),
+    };
+  });
+};
+
+/** What rooms tell each other by events; everything else is said by nobody on the bus. */
+const EVENTS = new Set(["sagas.hurried", "sagas.left"]);
+
+/** Whether a node may say so: of a room that it runs. */
+export const mayTell = ({ event, data }: Payload, { node }: Caller): boolean => {
+  const { room } = (data ?? {}) as { room?: unknown };
+  return typeof event === "string" && EVENTS.has(event) && typeof room === "string" && runs(node, room);
+};
+
+/** Whether it was this node that a call went to; what nobody waits for any more is passed over as ever. */
+export const isAsked = ({ pendingRequests }: Transit, { id }: Payload, { node }: Caller): boolean => {
+  const asked = (pendingRequests as Map<unknown, { nodeID?: string }>).get(id);
+  return asked === undefined || asked.nodeID === node;
+};
+
+const MOST_ALIKE = 500; // nodes of one name
+
+/** Whoever has a certificate can make up ids of nodes: there is room for so many of its name. */
+export const hasRoomFor = ({ registry }: ServiceBroker, { node }: Caller): boolean => {
+  if (registry.nodes.get(node)) return true;
+  const name = nodeName(node);
+  return registry.nodes.toArray().filter(({ id }: { id: string }) => nodeName(id) === name).length < MOST_ALIKE;
+};
+
+const TEXTS = ["idempotencyKey", "traceId", "cause", "from"] as const;
+const NUMBERS = ["ifVersion", "occurredAt"] as const;
+const LONGEST = 512; // characters of a text that goes with a call
+
+/** Of what goes with a call, what we know, in the form in which we know it. */
+const knownOf = (meta: Record<string, unknown>): Omit<Meta, "user"> =>
+  Object.fromEntries([
+    ...TEXTS.flatMap((name) => (typeof meta[name] === "string" && meta[name].length <= LONGEST ? [[name, meta[name]]] : [])),
+    ...NUMBERS.flatMap((name) => (typeof meta[name] === "number" ? [[name, meta[name]]] : [])),
+    ...(meta.ownKey === true ? [["ownKey", true]] : []),
+  ]);
 
 /** Finds out of what other nodes send who sends it, and for whom. */
 export class Callers {
@@ -38,9 +105,9 @@ export class Callers {
     this.#users = new Tokens({ keys, apiKey }, () => false, operatorsKeys(), LEEWAY);
   }
 
-  /** Which node speaks; undefined where it is none of ours. */
-  who(token: unknown): Caller | undefined {
-    const caller = this.#nodes.read(token);
+  /** Which node speaks; undefined where it is none of ours, or did not say this (`about`) to all. */
+  who(token: unknown, about: () => string): Caller | undefined {
+    const caller = this.#nodes.read(token, about);
     if (caller) remember(caller);
     return caller;
   }
@@ -52,7 +119,8 @@ export class Callers {
    */
   admit(payload: Payload, { node }: Caller): Promise<Error | undefined> | undefined {
     const meta = (payload.meta ?? {}) as Carried;
-    const { user: named, token, ...rest } = meta;
+    const { user: named, token } = meta;
+    const rest = knownOf(meta as Record<string, unknown>);
     payload.meta = rest;
     if (!named) return undefined;
     const nested = payload.level !== 1;

@@ -146,12 +146,12 @@ test("packets whose sender is no id of a node do no harm", { skip }, async (t) =
   for (const sender of senders) {
     for (const packet of ["INFO", "DISCOVER", "HEARTBEAT", "PING", "DISCONNECT"]) {
       const payload = { ver: "5", sender, services: [{ name: "parrot", version: 1, fullName: "v1.parrot", actions: {} }], seq: 9 };
-      stranger.publish(`MOL-tested.${packet}`, JSON.stringify(payload));
-      stranger.publish(`MOL-tested.${packet}.caller`, JSON.stringify(payload));
+      stranger.publish(`MOL-tested.${packet}.stranger`, JSON.stringify(payload));
+      stranger.publish(`MOL-tested.${packet}.caller.caller.stranger`, JSON.stringify(payload));
     }
-    stranger.publish("MOL-tested.REQ.room", JSON.stringify({ ver: "5", sender, id: "1", action: SAY, params: { id: "a" } }));
+    stranger.publish("MOL-tested.REQ.room.room.stranger", JSON.stringify({ ver: "5", sender, id: "1", action: SAY, params: { id: "a" } }));
   }
-  for (const text of ["", "{", "null", "[]", '"a"', "7"]) stranger.publish("MOL-tested.INFO", text);
+  for (const text of ["", "{", "null", "[]", '"a"', "7"]) stranger.publish("MOL-tested.INFO.stranger", text);
   await stranger.flush();
   for (let n = 0; n < 20; n++) assert.deepEqual(await caller.call(SAY, { id: `a-${n}` }), { id: `a-${n}`, node: "room" });
   const nodes = (caller.registry.getNodeList({}) as { id: string }[]).map(({ id }) => id);

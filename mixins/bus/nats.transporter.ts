@@ -3,9 +3,9 @@ import { Errors, Transporters } from "moleculer";
 import { connect, Events, type Msg, type NatsConnection } from "nats";
 import { Rejected } from "../core/errors.ts";
 import { dependsOn } from "../runtime/health.ts";
-import { type Caller, EVERYBODY, nodeToken } from "../trust/node-identity.ts";
+import { type Caller, EVERYBODY, nodeName, nodeToken } from "../trust/node-identity.ts";
 import { Bundles, HEAD } from "./bundles.ts";
-import { Callers, proving, servicesOf } from "./callers.ts";
+import { Callers, hasRoomFor, isAsked, mayTell, proving, servicesOf } from "./callers.ts";
 import { natsOptions } from "./nats.options.ts";
 import { isNodeId, isPayload, type Packet, type Payload, trim } from "./packets.ts";
 import { PendingCalls } from "./pending.calls.ts";
@@ -31,7 +31,8 @@ export class NatsTransporter extends Transporters.NATS {
     (topic, data, reply) => {
       if (this.client && !this.client.isClosed()) this.client.publish(topic, data, reply === undefined ? undefined : { reply });
     },
-    (target) => nodeToken(this.nodeID, target ?? EVERYBODY),
+    (target, topic, body) =>
+      target === undefined ? nodeToken(this.nodeID, EVERYBODY, Date.now(), `${topic} ${body}`) : nodeToken(this.nodeID, target),
   );
   #callers!: Callers;
   #pending?: PendingCalls;
@@ -86,8 +87,13 @@ export class NatsTransporter extends Transporters.NATS {
 
   override async subscribe(cmd: string, nodeID?: string): Promise<void> {
     const topic = this.getTopicName(cmd, nodeID);
-    this.client!.subscribe(topic, { callback: (_, msg) => this.receive(cmd, msg.data as Buffer) });
-    if (cmd === "RES") this.client!.subscribe(`${topic}.*`, { callback: (_, msg) => this.#unheard(msg) });
+    this.client!.subscribe(`${topic}.*`, { callback: (_, msg) => this.#hear(cmd, msg) });
+  }
+
+  /** The last word of a subject is who speaks, which NATS can hold him to; of an empty answer it is the node at whose subject nobody listens. */
+  #hear(cmd: string, msg: Msg) {
+    if (msg.data.length === 0) return cmd === "RES" ? this.#unheard(msg) : undefined;
+    void this.incomingMessage(cmd, msg.data, msg.subject);
   }
 
   override getTopicName(cmd: string, nodeID?: string | null): string {
@@ -95,21 +101,24 @@ export class NatsTransporter extends Transporters.NATS {
     let topic = this.#topics.get(key);
     if (topic === undefined) {
       if (nodeID && !isNodeId(nodeID)) throw new Errors.MoleculerError(`"${nodeID}" is no id of a node`, 500, "INTERNAL_ERROR");
-      topic = super.getTopicName(cmd, nodeID ?? "");
+      topic = super.getTopicName(cmd);
+      if (nodeID) topic += `.${nodeName(nodeID)}.${nodeID}`;
       if (this.#topics.size < MOST_KNOWN) this.#topics.set(key, topic);
     }
     return topic;
   }
 
   /** Who speaks, and his packets. */
-  override async incomingMessage(cmd: string, data?: Uint8Array): Promise<void> {
+  override async incomingMessage(cmd: string, data?: Uint8Array, subject = ""): Promise<void> {
+    const text = Buffer.from(data!.buffer, data!.byteOffset, data!.length).toString();
     let told: unknown;
     try {
-      told = JSON.parse(Buffer.from(data!.buffer, data!.byteOffset, data!.length).toString());
+      told = JSON.parse(text);
     } catch {}
     if (!Array.isArray(told)) return this.#refuse(cmd, "it is none of ours");
-    const caller = this.#callers.who(told[0]);
-    if (!caller) return this.#refuse(cmd, "nobody knows its sender");
+    const caller = this.#callers.who(told[0], () => `${subject} ${text.slice((told[0] as string).length + 4, -1)}`);
+    if (!caller || nodeName(caller.node) !== subject.slice(subject.lastIndexOf(".") + 1))
+      return this.#refuse(cmd, "nobody knows its sender");
     for (let i = 1; i < told.length; i++) void this.#take(cmd, told[i], caller);
   }
 
@@ -125,7 +134,10 @@ export class NatsTransporter extends Transporters.NATS {
   #take(cmd: string, payload: unknown, caller: Caller): Promise<void> | undefined {
     if (!isPayload(payload) || payload.sender !== caller.node)
       return void this.#refuse(cmd, "its sender is somebody else, or can be no node");
+    if (cmd === "RES" && !isAsked(this.transit, payload, caller)) return void this.#refuse(cmd, "somebody else was asked");
+    if (cmd === "EVENT" && !mayTell(payload, caller)) return void this.#refuse(cmd, "its sender does not run the room that it is about");
     if (cmd === "INFO") {
+      if (!hasRoomFor(this.broker, caller)) return void this.#refuse(cmd, "there are too many nodes of this name");
       payload.services = servicesOf(payload.services, caller);
       if (payload.back) this.transit.removePendingRequestByNodeID(payload.sender);
     } else if (cmd === "RES")
@@ -163,7 +175,7 @@ export class NatsTransporter extends Transporters.NATS {
     const { type, target } = packet;
     const isCall = type === "REQ" || type === "RES";
     try {
-      const topic = this.getTopicName(type, target);
+      const topic = `${this.getTopicName(type, target)}.${nodeName(this.nodeID)}`;
       if (type === "REQ") packet.payload.meta = proving(packet.payload.meta);
       else if (type === "RES") packet.payload.meta = undefined;
       if (isCall) trim(packet.payload);

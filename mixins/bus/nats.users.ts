@@ -30,8 +30,8 @@ export const inboxOf = (seed: string): string => `_INBOX.${publicKeyOf(seed)}`;
 export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser): string => {
   const packets = `MOL-${namespace}`;
   const publish = [
-    ...TO_ALL.map((packet) => `${packets}.${packet}`),
-    `${packets}.*.*`,
+    ...TO_ALL.map((packet) => `${packets}.${packet}.${name}`),
+    `${packets}.*.*.*.${name}`,
     ...own.map((room) => `banyan.${namespace}.${room}.*`),
     "$JS.API.INFO",
     "$JS.API.STREAM.LIST",
@@ -46,8 +46,8 @@ export const natsUser = ({ name, seed, namespace, rooms, own, exact }: NatsUser)
     }),
     ...own.flatMap((room) => [`$JS.API.STREAM.CREATE.${namespace}_${room}`, `$JS.API.STREAM.DELETE.${namespace}_${room}`]),
   ];
-  const heard = exact ? [`${packets}.*.${name}`, `${packets}.RES.${name}.*`] : [`${packets}.*.*`, `${packets}.RES.*.*`];
-  const subscribe = [...TO_ALL.map((packet) => `${packets}.${packet}`), ...heard, `${inboxOf(seed)}.>`];
+  const heard = `${packets}.*.${name}.${exact ? name : "*"}.*`;
+  const subscribe = [...TO_ALL.map((packet) => `${packets}.${packet}.*`), heard, `${inboxOf(seed)}.>`];
   return `    # ${name}${own.length > 0 ? `: ${own.join(", ")}` : ", which publishes no events"}
     {
       nkey: ${publicKeyOf(seed)}

@@ -10,6 +10,9 @@ export interface Payload {
   id?: unknown;
   level?: unknown;
   meta?: unknown;
+  /** Of an event: what it is called, and what it tells. */
+  event?: unknown;
+  data?: unknown;
   /** Of an INFO: its node was away, and what others had sent there and had no answer to is lost. */
   back?: boolean;
 }

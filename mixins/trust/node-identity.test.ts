@@ -38,7 +38,14 @@ test("a node is known by its certificate, with the rooms that stand in it, to th
   assert.equal(caller?.node, "sales-1");
   assert.deepEqual([...(caller!.rooms as Set<string>)].sort(), ["deals", "products"]);
   assert.equal(readBy("billing-1").read(nodeToken("sales-1", "inventory-1")), undefined, "nobody passes it on");
-  assert.equal(readBy("billing-1").read(nodeToken("sales-1", EVERYBODY))?.node, "sales-1");
+  const toAll = nodeToken("sales-1", EVERYBODY, Date.now(), "INFO.sales {}");
+  assert.equal(readBy("billing-1").read(toAll, () => "INFO.sales {}")?.node, "sales-1");
+  assert.equal(
+    readBy("billing-1").read(toAll, () => "INFO.sales {more}"),
+    undefined,
+    "what all hear is signed word by word",
+  );
+  assert.equal(readBy("billing-1").read(toAll), undefined);
   assert.equal(readBy("inventory-1").read(made(certs, "ops"))?.rooms, ALL);
 });
 

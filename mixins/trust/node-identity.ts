@@ -1,4 +1,4 @@
-import { createHash, createPrivateKey, createPublicKey, type KeyObject, sign, verify, X509Certificate } from "node:crypto";
+import { createHash, createPrivateKey, createPublicKey, hash, type KeyObject, sign, verify, X509Certificate } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { LRUCache } from "lru-cache";
 import { config } from "../runtime/config.ts";
@@ -86,18 +86,31 @@ const isNamed = (node: string, name: string) => node === name || node.startsWith
 
 const made = new Map<string, { token: string; at: number }>();
 
-/** What a node says of itself to another (or to `EVERYBODY`): it counts for two minutes, there and nowhere else. */
-export const nodeToken = (node: string, audience: string, at = Date.now()): string => {
+/** Where a node's id begins with the name in its certificate: of which name it is. */
+export const nodeName = (node: string): string => node.split("-", 1)[0]!;
+
+/**
+ * What a node says of itself to another: it counts for two minutes, there and nowhere else. What all hear (`EVERYBODY`) is signed word by word: `about` is
+ * what it says, or any node could say something else with it.
+ */
+export const nodeToken = (node: string, audience: string, at = Date.now(), about?: string): string => {
+  if (about !== undefined) return signedToken(node, audience, at, about);
   const known = made.get(`${node} ${audience}`);
   if (known && at - known.at < RENEWED && at >= known.at) return known.token;
-  const { head, algorithm, key } = signer();
-  const iat = Math.floor(at / 1_000);
-  const text = `${b64(head)}.${b64({ iss: config.issuer, sub: node, aud: audience, iat, exp: iat + SECONDS })}`;
-  const signature = sign(algorithm, Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
-  const token = `${text}.${signature.toString("base64url")}`;
+  const token = signedToken(node, audience, at);
   if (made.size >= MOST) made.clear();
   made.set(`${node} ${audience}`, { token, at });
   return token;
+};
+
+const digestOf = (about: string) => hash("sha256", about, "base64url");
+
+const signedToken = (node: string, audience: string, at: number, about?: string): string => {
+  const { head, algorithm, key } = signer();
+  const iat = Math.floor(at / 1_000);
+  const text = `${b64(head)}.${b64({ iss: config.issuer, sub: node, aud: audience, iat, exp: iat + SECONDS, ...(about !== undefined && { sha: digestOf(about) }) })}`;
+  const signature = sign(algorithm, Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
+  return `${text}.${signature.toString("base64url")}`;
 };
 
 /** Reads what other nodes say of themselves. What was read once is known until it expires. */
@@ -110,26 +123,26 @@ export class NodeTokens {
     this.#node = node;
   }
 
-  /** Who speaks; undefined where it is no node of ours, or speaks to another one. */
-  read(token: unknown, at = Date.now()): Caller | undefined {
+  /** Who speaks; undefined where it is no node of ours, speaks to another one, or has said something else than `about` to all. */
+  read(token: unknown, about: () => string | undefined = () => undefined, at = Date.now()): Caller | undefined {
     if (typeof token !== "string" || token.length > LONGEST) return undefined;
     const known = this.#known.get(token);
     if (known) return known.until > at ? known : undefined;
     try {
-      const caller = this.#verify(token, at / 1_000);
-      if (caller) this.#known.set(token, caller);
-      return caller;
+      const found = this.#verify(token, at / 1_000);
+      if (found && found.sha === undefined) this.#known.set(token, found.caller);
+      return found && (found.sha === undefined || found.sha === digestOf(about() ?? "")) ? found.caller : undefined;
     } catch {
       return undefined; // no JSON, no certificate, no key: whatever it is, it is no token of ours
     }
   }
 
-  #verify(token: string, now: number): (Caller & { until: number }) | undefined {
+  #verify(token: string, now: number): { caller: Caller & { until: number }; sha?: string } | undefined {
     const [head = "", claims = "", signature = "", ...more] = token.split(".");
     const { alg, typ, x5c } = parsed(head);
-    const { iss, sub, aud, iat, exp } = parsed(claims);
+    const { iss, sub, aud, iat, exp, sha } = parsed(claims);
     if (typ !== TYPE || more.length > 0 || iss !== config.issuer || typeof sub !== "string") return undefined;
-    if (aud !== this.#node && aud !== EVERYBODY) return undefined;
+    if (aud === EVERYBODY ? typeof sha !== "string" : aud !== this.#node || sha !== undefined) return undefined;
     if (!(typeof iat === "number" && typeof exp === "number" && iat - SKEW <= now && now < exp + SKEW && exp - iat <= SECONDS))
       return undefined;
     const certificate = alg === "ES256" ? certificateIn(x5c, now * 1_000) : undefined;
@@ -139,10 +152,12 @@ export class NodeTokens {
       verify(certificate ? "sha256" : null, text, { key, dsaEncoding: "ieee-p1363" }, Buffer.from(signature, "base64url"));
     if (!keys.some(signed)) return undefined;
     const until = (exp + SKEW) * 1_000;
-    if (!certificate) return { node: sub, rooms: ALL, until };
+    const told = (caller: Caller & { until: number }) => ({ caller, ...(aud === EVERYBODY && { sha: sha as string }) });
+    if (!certificate) return told({ node: sub, rooms: ALL, until });
     const [name, rooms] = [nameOf(certificate), roomsOf(certificate)];
     if (!name || !isNamed(sub, name) || rooms.length === 0) return undefined;
-    return { node: sub, rooms: rooms.includes(ALL) ? ALL : new Set(rooms), until: Math.min(until, certificate.validToDate.getTime()) };
+    const ends = Math.min(until, certificate.validToDate.getTime());
+    return told({ node: sub, rooms: rooms.includes(ALL) ? ALL : new Set(rooms), until: ends });
   }
 }
 

@@ -94,23 +94,41 @@ test("a node may publish its own room's events and no other's, make no other's s
     "$JS.API.STREAM.CREATE.other_deals",
     "$JS.API.STREAM.MSG.DELETE.tested_users",
     "$JS.API.CONSUMER.CREATE.other_deals.c",
-    "MOL-other.REQ.node",
+    "MOL-other.REQ.users.users-1.deals",
+    "MOL-tested.REQ.users.users-1.gateway",
+    "MOL-tested.RES.users.users-1.gateway",
+    "MOL-tested.INFO.users",
     "_INBOX.somebody.1",
     "$SYS.REQ.SERVER.PING",
     "anything",
   ];
-  const allowed = ["banyan.tested.deals.d-1", "MOL-tested.INFO", "MOL-tested.REQ.node", "$JS.API.STREAM.INFO.tested_users"];
+  const allowed = [
+    "banyan.tested.deals.d-1",
+    "MOL-tested.INFO.deals",
+    "MOL-tested.REQ.users.users-1.deals",
+    "$JS.API.STREAM.INFO.tested_users",
+  ];
   assert.deepEqual(await refused(deals!, "publish", [...forbidden, ...allowed]), forbidden);
-  assert.deepEqual(await refused(gateway!, "publish", ["banyan.tested.deals.d-1", "MOL-tested.REQ.node"]), ["banyan.tested.deals.d-1"]);
-  const closed = ["_INBOX.>", ">", "banyan.tested.deals.d-1", "MOL-other.INFO", "$SYS.>"];
-  assert.deepEqual(await refused(deals!, "subscribe", [...closed, "MOL-tested.INFO", "MOL-tested.REQ.deals"]), closed);
+  assert.deepEqual(await refused(gateway!, "publish", ["banyan.tested.deals.d-1", "MOL-tested.REQ.deals.deals-1.gateway"]), [
+    "banyan.tested.deals.d-1",
+  ]);
+  const closed = [
+    "_INBOX.>",
+    ">",
+    "banyan.tested.deals.d-1",
+    "MOL-other.INFO.*",
+    "$SYS.>",
+    "MOL-tested.REQ.users.users-1.*",
+    "MOL-tested.>",
+  ];
+  assert.deepEqual(await refused(deals!, "subscribe", [...closed, "MOL-tested.INFO.*", "MOL-tested.REQ.deals.deals-1.*"]), closed);
 });
 
 test("where a node's id is its name, it hears nothing that is sent to another", { skip }, async (t) => {
   const { certs, url } = await guarded(t, ["--nodes", "deals,users", "--exact"]);
   const deals = await open(t, url, asNode(certs, "deals"));
-  const own = ["MOL-tested.INFO", "MOL-tested.REQ.deals", "MOL-tested.RES.deals", "MOL-tested.RES.deals.*", "MOL-tested.INFO.deals"];
-  const others = ["MOL-tested.REQ.users", "MOL-tested.RES.users", "MOL-tested.REQ.*", "MOL-tested.>"];
+  const own = ["MOL-tested.INFO.*", "MOL-tested.REQ.deals.deals.*", "MOL-tested.RES.deals.deals.*", "MOL-tested.INFO.deals.deals.*"];
+  const others = ["MOL-tested.REQ.users.users.*", "MOL-tested.RES.users.users.*", "MOL-tested.REQ.deals.deals-2.*", "MOL-tested.>"];
   assert.deepEqual(await refused(deals, "subscribe", [...own, ...others]), others);
 });
 
