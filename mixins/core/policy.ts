@@ -73,8 +73,26 @@ export const grantsOf = (user: User, permission: string, roles: Roles): { role: 
     }),
   );
 
+/** What was found out of users who are what they are (a token's), as long as roles are: each request asks several times. */
+const known = new WeakMap<User, { roles: Roles; reach: Map<string, Reach | undefined> }>();
+
 /** How far this user's permission reaches: as far as the widest of what his roles have; undefined where he has it not at all. */
-export const reachOf = (user: User, permission: string, roles: Roles = ROLES): Reach | undefined =>
+export const reachOf = (user: User, permission: string, roles: Roles = ROLES): Reach | undefined => {
+  if (!Object.isFrozen(user)) return widestOf(user, permission, roles);
+  let of = known.get(user);
+  if (of?.roles !== roles) {
+    of = { roles, reach: new Map() };
+    known.set(user, of);
+  }
+  let reach = of.reach.get(permission);
+  if (reach === undefined && !of.reach.has(permission)) {
+    reach = widestOf(user, permission, roles);
+    of.reach.set(permission, reach);
+  }
+  return reach;
+};
+
+const widestOf = (user: User, permission: string, roles: Roles): Reach | undefined =>
   grantsOf(user, permission, roles).reduce<Reach | undefined>((widest, { reach }) => {
     return widest && WIDER[widest] >= WIDER[reach] ? widest : reach;
   }, undefined);
