@@ -62,6 +62,26 @@ test("what a room kept before it sealed fields is sealed behind its start, as so
   assert.equal((await again.ask("get", { id: "m-7" })).version, 2, "there is nothing left to be done");
 });
 
+test("a removal that was cut off before its key was destroyed is completed with the next start", async (t) => {
+  const first = await start(t, sealed);
+  const keep = { id: "keep", name: "keep", notes: ["kept"] };
+  for (const id of ["cut-1", "cut-2"]) await first.ask("create", { id, name: id, notes: [id] });
+  await first.ask("create", keep);
+  const keys = await Promise.all(["cut-1", "cut-2", "keep"].map(async (id) => (await first.stored(id))._key as string));
+  await first.stop();
+  const away = await start(t, sealed, false);
+  for (const id of ["cut-1", "cut-2"]) await assert.rejects(away.ask("remove", { id }), { type: "VAULT_UNAVAILABLE" });
+  await away.stop();
+  const { broker, ask } = await start(t, sealed);
+  const left = async () => {
+    const { keys: found } = await broker.call<{ keys: { id: string }[] }, object>("v1.auth.dataKeys", { room: "members", ids: keys });
+    return found.map(({ id }) => id);
+  };
+  await until(async () => (await left()).length === 1);
+  assert.deepEqual(await left(), [keys[2]]);
+  assert.deepEqual((await ask("get", { id: "keep" })).notes, keep.notes);
+});
+
 test("a room that would sort by what is sealed, search it, or filter by it in no one form, is none", () => {
   const refused = (over: object, why: RegExp) => assert.throws(() => collection({ ...sealed, ...over } as never), why);
   refused({ sorts: ["email"] }, /Nothing is sorted or searched by email, for it is sealed/);

@@ -31,6 +31,7 @@ export const sealedRoom = (options: CollectionOptions): Partial<ServiceSchema> =
     started(this: SealedCollection) {
       this.stopping = new AbortController();
       void sealAll(this, entity, this.stopping.signal);
+      void forgetAll(this, this.stopping.signal);
     },
     stopped(this: SealedCollection) {
       this.stopping?.abort(); // a pass that is under way ends with the next page
@@ -112,6 +113,23 @@ const sealPage = async (room: SealedCollection, entity: string, after: string): 
     await room.sealing.write(seal, 1, (complete) => documents.write(complete));
   }
   return next;
+};
+
+/** A removal stands before its key is destroyed: what dies between the two, or finds the vault away, leaves a key that this one destroys. */
+const forgetAll = async ({ adapter, sealing }: SealedCollection, signal: AbortSignal): Promise<void> => {
+  const { vault } = sealing;
+  const forgetPage = async (after: string): Promise<string> => {
+    const page = await adapter.documents.removed(after, PAGE);
+    const keys = page.flatMap((tombstone) => sealing.keysOf(tombstone));
+    if (keys.length > 0) await vault.learn(keys);
+    await vault.destroy(keys.filter((key) => vault.known(key) !== null)); // most are gone: to find that out costs less
+    return page.at(-1)?._id ?? after;
+  };
+  for (let after = ""; !signal.aborted; ) {
+    const next = await forgetPage(after).catch(() => delay(AGAIN, undefined, { signal }).catch(() => {})); // the vault is away
+    if (next === after) return;
+    after = next ?? after;
+  }
 };
 
 const asksSealed = (params: Record<string, unknown>, sealed: readonly string[]): boolean =>

@@ -19,6 +19,15 @@ export class HouseErrors extends Errors.Regenerator {
     return told;
   }
 
+  /** Another node may call anything an error: what throws here would leave the caller without an answer. */
+  override restore(told: Errors.PlainMoleculerError, payload: { sender?: string }): Error {
+    try {
+      return super.restore(told, payload);
+    } catch {
+      return new Errors.InvalidPacketDataError({ sender: payload.sender });
+    }
+  }
+
   override restoreCustomError(told: Errors.PlainMoleculerError): Error {
     const { name, message, code, type, data } = told as Told;
     switch (name) {

@@ -30,6 +30,9 @@ export interface StreamState {
   readonly last: number;
 }
 
+/** What is said of a room's stream where there is none. */
+export const NONE: StreamState = { epoch: "none", first: 1, last: 0 };
+
 /** The connection of this process to JetStream, shared by all rooms. While no server answers, every operation fails at once. */
 export class JetStreamHost {
   static #shared?: JetStreamHost;
@@ -73,18 +76,27 @@ export class JetStreamHost {
     return (await this.#now()).jetstream({ timeout: TIMEOUT });
   }
 
-  /** How the room's stream stands; it is made where there is none. One that was made with other bounds keeps them: `npm run doctor` says so. */
-  async stream(room: string): Promise<StreamState> {
+  /** How the room's stream stands, `NONE` where there is none. */
+  state(room: string): Promise<StreamState> {
     return this.ask(async (nc) => {
       this.#manager ??= await nc.jetstreamManager({ timeout: TIMEOUT, checkAPI: false });
-      const name = streamOf(room);
       try {
-        return stateOf(await this.#manager.streams.info(name));
+        return stateOf(await this.#manager.streams.info(streamOf(room)));
       } catch (error) {
         if ((error as NatsError).api_error?.err_code !== NOT_FOUND) throw error;
-        return stateOf(await this.#manager.streams.add({ name, ...settings(room) }));
+        return NONE;
       }
     });
+  }
+
+  /**
+   * The same; it is made where there is none. That is for the room itself to do: NATS need not let anybody else. One that was made with
+   * other bounds keeps them: `npm run doctor` says so.
+   */
+  async stream(room: string): Promise<StreamState> {
+    const state = await this.state(room);
+    if (state !== NONE) return state;
+    return this.ask(async () => stateOf(await this.#manager!.streams.add({ name: streamOf(room), ...settings(room) })));
   }
 
   /** Deletes the room's stream, where it still is this making of it: another one follows, and whoever reads finds that it is another. */

@@ -137,6 +137,36 @@ describe("events over JetStream", { skip: without("nats", "mongo") }, async () =
     assert.deepEqual(one.of(stream), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
   });
 
+  test("who follows a room makes no stream for it: without one there is the record, and what comes later arrives once the room is there", async (t) => {
+    const { room, log, append, begin, one } = start(t, { carried: false });
+    const [before, after] = [newStream(), newStream()];
+    await append(chain(before, 2));
+    await untilRead(one, before, 2);
+    const told = Promise.withResolvers<void>();
+    t.after(log.listen(told.resolve));
+    await until(async () => (await one.read()).startsWith("stream "));
+    const { position, end } = await log.progress(await one.read());
+    assert.ok(position >= end, "it has seen all that there is");
+    await told.promise; // to look again
+    await assert.rejects(manager.streams.info(streamOf(room)), /stream not found/);
+    await append(chain(after, 2));
+    begin();
+    await untilRead(one, after, 2);
+    assert.deepEqual([one.of(before), one.of(after)], [upTo(2), upTo(2)]);
+  });
+
+  test("a stream that was deleted is made again by the room's own node, though nothing is committed", async (t) => {
+    const { room } = start(t);
+    const created = () =>
+      manager.streams.info(streamOf(room)).then(
+        ({ created }) => created,
+        () => undefined,
+      );
+    const first = await until(created);
+    await manager.streams.delete(streamOf(room));
+    await until(async () => ![undefined, first].includes(await created()));
+  });
+
   test("who knows another message in his place than the stream has goes through the record", async (t) => {
     const { room, append, one } = start(t);
     const stream = newStream();
@@ -235,6 +265,8 @@ describe("events over JetStream", { skip: without("nats", "mongo") }, async () =
     await untilRead(late, next, 1);
     await untilRead(late, lost, 1);
   });
+
+  const upTo = (n: number) => Array.from({ length: n }, (_, i) => i + 1);
 
   const openLogOf = (t: { after(done: () => Promise<void>): void }, room: string) => {
     const log = openLog(room);

@@ -1,7 +1,7 @@
 import type { Logged, Part } from "../storage/event-store.ts";
 import { MongoRoomRecord } from "../storage/mongo.room-record.ts";
 import { BusReader } from "./bus.reader.ts";
-import { JetStreamHost } from "./jetstream.host.ts";
+import { JetStreamHost, NONE } from "./jetstream.host.ts";
 import type { Log } from "./log.ts";
 
 /** Where a follower stands: on its way through the record, or behind a message of the stream. */
@@ -10,11 +10,13 @@ type Place =
   | { readonly kind: "stream"; readonly epoch: string; readonly seq: number; readonly id: string };
 
 const LOOK = 2_000; // milliseconds between two looks for whether the stream has been made anew
+const SOON = 250; // and for whether it is there at all
 
 /**
  * A room's events as JetStream carries them: at least once, in no promised order. Who begins, or has been away for longer than
  * the stream keeps, or finds that it is not the stream that he knew, goes through the whole record first, and then on from
- * where the stream ended when he began with that: what is committed meanwhile is on the bus behind it.
+ * where the stream ended when he began with that: what is committed meanwhile is on the bus behind it. Where the room has no stream he
+ * waits for it behind the record, and goes through that again once it is there: only the room itself makes it.
  */
 export class JetStreamLog implements Log {
   readonly #room: string;
@@ -26,6 +28,7 @@ export class JetStreamLog implements Log {
   #reader?: BusReader;
   /** The place that the reader goes on from. */
   #at = "";
+  #soon?: NodeJS.Timeout;
   #closed = false;
 
   constructor(room: string) {
@@ -37,10 +40,14 @@ export class JetStreamLog implements Log {
 
   async log(after: string, limit: number): Promise<Part> {
     const place = parse(after);
-    if (place?.kind === "record") return this.#fromRecord(place, limit);
     if (!place) return this.#begin(limit);
+    if (place.epoch === NONE.epoch) {
+      if ((await this.#host.state(this.#room)) !== NONE) return this.#begin(limit);
+      if (place.kind === "stream") return this.#nothing(after);
+    }
+    if (place.kind === "record") return this.#fromRecord(place, limit);
     if (!this.#reader || this.#at !== after || this.#reader.failed) {
-      const { epoch, first, last } = await this.#host.stream(this.#room);
+      const { epoch, first, last } = await this.#host.state(this.#room);
       if (epoch !== place.epoch || first > place.seq + 1 || last < place.seq) return this.#begin(limit);
       this.#reader?.close();
       this.#reader = await BusReader.open(this.#host, this.#room, place.seq, place.id, () => this.#tell());
@@ -63,7 +70,7 @@ export class JetStreamLog implements Log {
   }
 
   async progress(at: string): Promise<{ position: number; end: number }> {
-    const { epoch, last } = await this.#host.stream(this.#room);
+    const { epoch, last } = await this.#host.state(this.#room);
     const place = parse(at);
     const position = place?.kind === "stream" && place.epoch === epoch ? Math.min(place.seq, last) : -1;
     return { position, end: last };
@@ -82,6 +89,7 @@ export class JetStreamLog implements Log {
   async close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#timer);
+    clearTimeout(this.#soon);
     this.#silence();
     this.#reader?.close();
     await this.#record.close();
@@ -89,7 +97,7 @@ export class JetStreamLog implements Log {
   }
 
   async #begin(limit: number): Promise<Part> {
-    const { epoch, last } = await this.#host.stream(this.#room);
+    const { epoch, last } = await this.#host.state(this.#room);
     return this.#fromRecord({ kind: "record", after: "", epoch, seq: last }, limit);
   }
 
@@ -97,6 +105,12 @@ export class JetStreamLog implements Log {
     const { commits, next } = await this.#record.record(after, limit);
     const place: Place = next === after ? { kind: "stream", epoch, seq, id: "" } : { kind: "record", after: next, epoch, seq };
     return { commits, next: format(place) };
+  }
+
+  #nothing(at: string): Part {
+    clearTimeout(this.#soon);
+    if (!this.#closed) this.#soon = setTimeout(() => this.#tell(), SOON).unref();
+    return { commits: [], next: at };
   }
 
   #tell() {

@@ -46,6 +46,7 @@ export class Publisher {
     this.#leases = openLeaseStore(room);
     this.#lease = new Lease(this.#leases, "outbox");
     this.#opened = this.#lease.open();
+    this.#look().catch(() => {}); // at once: who follows the room waits for its stream
     outbox.onCommitted = this.#added;
     this.#timer = setInterval(() => {
       this.#sweeping ??= this.#sweep().finally(() => {
@@ -107,7 +108,7 @@ export class Publisher {
   async #sweep() {
     if (!this.#lease.held) return;
     try {
-      await this.#known(); // also where nothing is published yet: those who follow the room may not make its stream
+      await this.#look(); // each time: it may have been deleted, and those who follow the room may not make it
       for (let found = PAGE; found >= PAGE && !this.#closed; ) {
         const commits = await this.#outbox.unpublished(Date.now() - GRACE, PAGE);
         found = commits.length;
@@ -125,7 +126,7 @@ export class Publisher {
   async #publish(commits: readonly Logged[]) {
     const js = await this.#host.js();
     const failed = new Map<string, unknown>();
-    await this.#known();
+    if (!this.#stream) await this.#look();
     const numbers = await Promise.all(
       commits.map((commit) => this.#send(js, commit).catch((error) => void failed.set(commit.stream, error))),
     );
@@ -138,8 +139,9 @@ export class Publisher {
   }
 
   /** The stream is there: made where it was not. */
-  async #known() {
-    this.#stream ??= { epoch: (await this.#host.stream(this.#room)).epoch, end: 0 };
+  async #look() {
+    const { epoch } = await this.#host.stream(this.#room);
+    if (this.#stream?.epoch !== epoch) this.#stream = { epoch, end: 0 };
   }
 
   /** Its number in the stream; none where the stream has had it before. */

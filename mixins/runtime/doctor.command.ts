@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "./refused.ts";
+import { exitFor, isMisuse, Refused } from "./refused.ts";
 
 const USAGE = `npm run doctor    looks at this process's settings and at the servers that they name, and says what to change.
                   A line each: ok, warn (works, and should be looked at) or wrong (does not work as it is).
@@ -44,6 +44,4 @@ const run = async () => {
   process.exitCode = !invalid && (await examineAll(tell)) ? 0 : 1;
 };
 
-await run().catch((error: Error & { code?: string }) =>
-  exitFor(error.code?.startsWith("ERR_PARSE_ARGS") ? new Refused(`${error.message}\n${USAGE}`) : error),
-);
+await run().catch((error: Error) => exitFor(isMisuse(error) ? new Refused(`${error.message}\n${USAGE}`) : error));

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "./refused.ts";
+import { exitFor, isMisuse, Refused } from "./refused.ts";
 
 const USAGE = `npm run exporter [-- --port 3030]
 
@@ -24,6 +24,4 @@ const run = async () => {
   log.info({ event: "exporting", host: config.host, port });
 };
 
-await run().catch((error: Error & { code?: string }) =>
-  exitFor(error.code?.startsWith?.("ERR_PARSE_ARGS") ? new Refused(`${error.message}\n${USAGE}`) : error),
-);
+await run().catch((error: Error) => exitFor(isMisuse(error) ? new Refused(`${error.message}\n${USAGE}`) : error));

@@ -2,7 +2,7 @@ import { createInterface } from "node:readline";
 import nodeRepl, { type REPLServer, type ReplOptions } from "node:repl";
 import { inspect, parseArgs } from "node:util";
 import type { CallingOptions, ServiceBroker } from "moleculer";
-import { exitFor, Refused } from "./refused.ts";
+import { exitFor, isMisuse, Refused } from "./refused.ts";
 import { type Desk, ownCommands, type ReplCommand, scriptCommands } from "./repl.commands.ts";
 import { fit, split, words } from "./repl.params.ts";
 
@@ -117,10 +117,11 @@ const run = async () => {
   });
   if (values.help) return console.log(USAGE);
   const { config } = await import("./config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
+  const { actingAs, OPERATOR, requireOperator } = await import("../trust/operator.ts");
+  requireOperator();
   const { allRooms, startNode } = await import("./node.ts");
   const rooms = (config.rooms.length > 0 ? config.rooms : allRooms()).filter((room) => room !== "gateway");
   const node = await startNode({ rooms, quiet: true });
-  const { actingAs, OPERATOR } = await import("../trust/operator.ts");
   const broker = actingAs(OPERATOR, node.broker);
   if (!values.command && process.stdin.isTTY) {
     console.log(`Banyan on ${config.dataDir}: ${node.rooms.join(", ")}. help lists the commands, actions what can be called.`);
@@ -130,6 +131,4 @@ const run = async () => {
   await node.stop();
 };
 
-await run().catch((error: Error & { code?: string }) =>
-  exitFor(error.code?.startsWith("ERR_PARSE_ARGS") ? new Refused(`${error.message}\n${USAGE}`) : error),
-);
+await run().catch((error: Error) => exitFor(isMisuse(error) ? new Refused(`${error.message}\n${USAGE}`) : error));

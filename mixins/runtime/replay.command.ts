@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import type { ServiceBroker } from "moleculer";
-import { exitFor, Refused } from "./refused.ts";
+import { exitFor, isMisuse, Refused } from "./refused.ts";
 
 const USAGE = `npm run events:replay -- --room ROOM --to ROOM [--follower NAME] [--from MOMENT]
 
@@ -143,6 +143,6 @@ const run = async () => {
 };
 
 await run().catch((error: Error & { code?: string; type?: string }) => {
-  if (error.code?.startsWith?.("ERR_PARSE_ARGS")) exitFor(new Refused(`${error.message}\n${USAGE}`));
+  if (isMisuse(error)) exitFor(new Refused(`${error.message}\n${USAGE}`));
   exitFor(error.type ? new Refused(`${error.type}: ${error.message}`) : error);
 });

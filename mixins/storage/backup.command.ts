@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "../runtime/refused.ts";
+import { exitFor, isMisuse, Refused } from "../runtime/refused.ts";
 import { MANIFEST } from "./backup.ts";
 import { FilePortableRecord, isPortable } from "./file.portable-record.ts";
 
@@ -62,8 +62,8 @@ const run = async () => {
 };
 
 /** A full disk, a folder that is not ours, a file that another process will not let go of: one line is enough for these. */
-const told = (error: Error & { code?: string }) =>
-  error.code?.startsWith("ERR_PARSE_ARGS")
+const told = (error: Error) =>
+  isMisuse(error)
     ? new Refused(`${error.message}\n${USAGE}`)
     : "errno" in error || "errcode" in error || error.name.startsWith("Mongo")
       ? new Refused(error.message)

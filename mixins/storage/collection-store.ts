@@ -100,6 +100,8 @@ export interface CollectionStore extends Documents {
   page(paging: Paging): Page | Promise<Page>;
   /** Every document once, as it is now or as a tombstone, after a place in the record (`""`: from the beginning). */
   record(after: string, limit: number): Promise<Part<DocumentEvent>>;
+  /** Tombstones by id, at most `limit` after this one. */
+  removed(after: string, limit: number): Promise<Document[]>;
   /** Where stamps are cheap. */
   readonly stamps?: Stamps;
   /** Where what is stored still has to be published. */

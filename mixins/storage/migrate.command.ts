@@ -1,6 +1,6 @@
 import { parseArgs } from "node:util";
 import { withoutSecrets } from "../runtime/address.ts";
-import { exitFor, Refused } from "../runtime/refused.ts";
+import { exitFor, isMisuse, Refused } from "../runtime/refused.ts";
 import type { Moved } from "./migrate.ts";
 import type { ReportLine } from "./portable.figures.ts";
 import { PROVEN, SECTIONS } from "./portable-record.ts";
@@ -101,8 +101,8 @@ const shownFigures = (figures: readonly ReportLine[]): string[] => {
 };
 
 /** A full disk, a server that went away: one line is enough, and it is run again. */
-const told = (error: Error & { code?: string }) =>
-  error.code?.startsWith("ERR_PARSE_ARGS")
+const told = (error: Error) =>
+  isMisuse(error)
     ? new Refused(`${error.message}\n${USAGE}`)
     : "errno" in error || error.name.startsWith("Mongo")
       ? new Refused(`${withoutSecrets(error.message, secrets)}; run it again, and it goes on`)

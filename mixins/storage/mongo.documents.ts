@@ -156,6 +156,12 @@ export class MongoDocuments implements CollectionStore {
     return this.outbox.record(after, limit);
   }
 
+  async removed(after: string, limit: number): Promise<Document[]> {
+    const filter = { "_write.removed": { $gt: 0 }, _id: { $gt: after } };
+    const options = { projection: WITHOUT_WRITE, sort: { _id: 1 }, limit } as const;
+    return (await this.#host.ask(() => this.#rows.find(filter, options).toArray())).map(documentOf);
+  }
+
   #within(): Draft {
     if (this.#draft) return this.#draft;
     throw new Error("Documents are looked at inside of `write` and `consult` only");

@@ -44,6 +44,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
   readonly #all;
   readonly #allDown;
   readonly #sweep;
+  readonly #removed;
   #keys?: SqliteKeys;
 
   static open(room: string, dir?: string): SqliteDocuments {
@@ -72,6 +73,9 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     const live = "SELECT id, body FROM collection WHERE removed IS NULL";
     this.#all = db.prepare(`${live} AND id > ? ORDER BY id`);
     this.#allDown = db.prepare(`${live} AND (?1 = '' OR id < ?1) ORDER BY id DESC`);
+    this.#removed = db.prepare(
+      "SELECT body FROM collection INDEXED BY collection_removed WHERE removed IS NOT NULL AND id > ? ORDER BY id LIMIT ?",
+    );
     this.#sweep = db.prepare(
       "DELETE FROM collection WHERE position IN (SELECT position FROM collection WHERE removed < ? ORDER BY removed LIMIT 2)",
     );
@@ -192,6 +196,10 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
   async record(after: string, limit: number): Promise<Part<DocumentEvent>> {
     const commits = await this.log(Number(after), limit);
     return { commits, next: commits.length > 0 ? String(commits.at(-1)!.position) : after };
+  }
+
+  async removed(after: string, limit: number): Promise<Document[]> {
+    return this.#removed.all(after, limit).map(({ body }) => JSON.parse(body as string) as Document);
   }
 
   async read(stream: string, version: number): Promise<Logged<DocumentEvent>[]> {

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "../runtime/refused.ts";
+import { exitFor, isMisuse, Refused } from "../runtime/refused.ts";
 
 const USAGE = `npm run certs -- [--dir certs] [--nodes gateway,deals,…] [--hosts a,b] [--exact] [--renew]
 
@@ -86,6 +86,6 @@ const run = async () => {
 };
 
 await run().catch((error: Error & { code?: string }) => {
-  if (error.code?.startsWith("ERR_PARSE_ARGS")) return exitFor(new Refused(`${error.message}\n\n${USAGE}`));
+  if (isMisuse(error)) return exitFor(new Refused(`${error.message}\n\n${USAGE}`));
   return exitFor(error.code && "path" in error ? new Refused(`--dir: ${error.message}`) : error);
 });

@@ -1,7 +1,7 @@
 import { createReadStream, writeFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "../runtime/refused.ts";
+import { exitFor, isMisuse, Refused } from "../runtime/refused.ts";
 import type { KeyRow, KeyStore } from "../storage/key-store.ts";
 
 const USAGE = `npm run keys -- export FILE   writes the wrapped keys of sealed fields into FILE (mode 600)
@@ -65,7 +65,6 @@ const run = async () => {
   }
 };
 
-const told = (error: Error & { code?: string }) =>
-  error.code?.startsWith("ERR_PARSE_ARGS") || "errno" in error || "errcode" in error ? new Refused(`${error.message}`) : error;
+const told = (error: Error) => (isMisuse(error) || "errno" in error || "errcode" in error ? new Refused(`${error.message}`) : error);
 
 await run().catch((error) => exitFor(told(error)));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createPrivateKey, sign } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
@@ -90,6 +90,33 @@ test("what another authority, another name, another time or another key says is 
     ],
   ];
   for (const [what, token] of forged) assert.equal(node.read(token), undefined, what);
+});
+
+test("a certificate that was renewed is shown from the next minute on, one that is half written or another's is not", async () => {
+  const { issue } = await import("./certificates.ts");
+  const file = certs.node("sales").TLS_CERT_FILE;
+  const before = readFileSync(file, "utf8");
+  const [ca, key] = [
+    { key: readFileSync(certs.of("ca.key"), "utf8"), certificate: readFileSync(certs.of("ca.crt"), "utf8") },
+    readFileSync(certs.node("sales").TLS_KEY_FILE, "utf8"),
+  ];
+  const headAt = (minute: number) => nodeToken("sales-1", "inventory-1", Date.now() + minute * 60_000).split(".")[0];
+  const shown = headAt(0);
+  for (const [minute, text] of [
+    [2, before.slice(0, 200)],
+    [4, readFileSync(certs.node("ops").TLS_CERT_FILE, "utf8")],
+    [6, await issue(ca, key, { name: "others", hosts: [], rooms: ["deals"] })],
+  ] as [number, string][]) {
+    writeFileSync(file, text);
+    assert.equal(headAt(minute), shown);
+  }
+  writeFileSync(file, await issue(ca, key, { name: "sales", hosts: [], rooms: ["deals"] }));
+  assert.equal(headAt(6), shown, "it looks once a minute");
+  assert.notEqual(headAt(8), shown);
+  const token = nodeToken("sales-1", "inventory-1", Date.now() + 480_000);
+  assert.deepEqual(readBy("inventory-1").read(token, Date.now() + 480_000)?.rooms, new Set(["deals"]));
+  writeFileSync(file, before);
+  assert.equal(headAt(10), shown);
 });
 
 test("a process takes the names that its certificate has, and no other", () => {

@@ -4,6 +4,7 @@ import { LRUCache } from "lru-cache";
 import { config } from "../runtime/config.ts";
 import { Refused } from "../runtime/refused.ts";
 import { seedKeyOf } from "./access-token.ts";
+import { SKEW } from "./clocks.ts";
 import { hasMasterKey, masterKey, previousMasterKey } from "./master-key.ts";
 
 /** Which node speaks, and which rooms it may run; of a node with the master key: all. */
@@ -21,8 +22,8 @@ export const ROOM_URI = "banyan://room/";
 const TYPE = "node+jwt";
 const SECONDS = 120;
 const RENEWED = 60_000; // milliseconds
-const SKEW = 30; // seconds that the clocks of two hosts may differ
 const LONGEST = 4_096; // characters
+const LONGEST_ID = 64; // of a node, in characters
 const MOST = 5_000;
 
 /** What this process signs with, and what it says of itself beside it. */
@@ -37,14 +38,29 @@ interface Signer {
 const b64 = (value: object) => Buffer.from(JSON.stringify(value)).toString("base64url");
 
 let own: Signer | undefined;
+let looked = Number.NEGATIVE_INFINITY;
 
 /**
  * What this process signs with: the key of its certificate (`TLS_CERT_FILE`, `TLS_KEY_FILE`), else one that follows from the master key.
- * Throws `Refused` in a cluster without either.
+ * The files are read again once a minute: a renewed certificate counts from then on. Throws `Refused` in a cluster without either.
  */
-const signer = (): Signer => {
-  own ??= config.tlsCertFile ? ofCertificate(config.tlsCertFile, config.tlsKeyFile!) : ofMasterKey();
+const signer = (at = Date.now()): Signer => {
+  const late = Math.abs(at - looked) >= RENEWED;
+  if (own && !(config.tlsCertFile && late)) return own;
+  looked = at;
+  own = config.tlsCertFile ? ofFiles(config.tlsCertFile, config.tlsKeyFile!, own) : ofMasterKey();
   return own;
+};
+
+/** The one before as long as the files are not what they must be: somebody may be writing them just now. */
+const ofFiles = (certFile: string, keyFile: string, before: Signer | undefined): Signer => {
+  try {
+    const now = ofCertificate(certFile, keyFile);
+    return before && before.name !== now.name ? before : now;
+  } catch (error) {
+    if (before) return before;
+    throw error;
+  }
 };
 
 const ofMasterKey = (): Signer => {
@@ -72,11 +88,16 @@ const roomsOf = ({ subjectAltName = "" }: X509Certificate): string[] =>
     .split(", ")
     .flatMap((name) => (name.startsWith(`URI:${ROOM_URI}`) ? [name.slice(4 + ROOM_URI.length)] : []));
 
-/** Throws `Refused` where this process could not say who it is, or not under this id. */
+/** Throws `Refused` where this process could not say who it is, not under this id, or not so that others hear it. */
 export const requireIdentity = (node: string): void => {
   const { name } = signer();
   if (name !== undefined && !isNamed(node, name))
     throw new Refused(`NODE_ID must be ${name} or begin with ${name}-, as its certificate says`);
+  const { length } = signed(node, "-".repeat(LONGEST_ID), Date.now());
+  if (length > LONGEST)
+    throw new Refused(
+      `${config.tlsCertFile} names too much: it goes along with each message, whose head would be ${length} characters long (${LONGEST} at most). Give it fewer --hosts, or *.example for all under one name`,
+    );
 };
 
 /** Where a certificate names this process: how the ids of its nodes must begin. */
@@ -106,9 +127,17 @@ export const nodeToken = (node: string, audience: string, at = Date.now(), about
 const digestOf = (about: string) => hash("sha256", about, "base64url");
 
 const signedToken = (node: string, audience: string, at: number, about?: string): string => {
-  const { head, algorithm, key } = signer();
+  const { head, algorithm, key } = signer(at);
   const iat = Math.floor(at / 1_000);
-  const text = `${b64(head)}.${b64({ iss: config.issuer, sub: node, aud: audience, iat, exp: iat + SECONDS, ...(about !== undefined && { sha: digestOf(about) }) })}`;
+  const claims = {
+    iss: config.issuer,
+    sub: node,
+    aud: audience,
+    iat,
+    exp: iat + SECONDS,
+    ...(about !== undefined && { sha: digestOf(about) }),
+  };
+  const text = `${b64(head)}.${b64(claims)}`;
   const signature = sign(algorithm, Buffer.from(text), { key, dsaEncoding: "ieee-p1363" });
   return `${text}.${signature.toString("base64url")}`;
 };

@@ -1,6 +1,7 @@
 import type { CallingOptions, ServiceBroker } from "moleculer";
 import type { User } from "../core/context.ts";
 import { config } from "../runtime/config.ts";
+import { Refused } from "../runtime/refused.ts";
 import { operatorKeyOf, type PublicKey, publicPart, signed, TOKEN_SECONDS } from "./access-token.ts";
 import { hasMasterKey, masterKey } from "./master-key.ts";
 import { prove } from "./proofs.ts";
@@ -10,6 +11,11 @@ export const OPERATOR: User = Object.freeze({ id: "operator", roles: Object.free
 
 /** By which an operator's tokens are known, without asking anybody: to whoever has the master key. */
 export const operatorsKeys = (): PublicKey[] => (hasMasterKey() ? [publicPart(operatorKeyOf(masterKey()))] : []);
+
+/** Throws `Refused` where this process cannot act as an operator: a certificate says which rooms it runs, and nothing of who asks. */
+export const requireOperator = (): void => {
+  if (!hasMasterKey()) throw new Refused("Who acts as an operator in a cluster needs the master key: set MASTER_KEY_FILE");
+};
 
 const RENEWED = (TOKEN_SECONDS * 1_000) / 2; // milliseconds
 const proven = new WeakMap<User, number>();

@@ -1,5 +1,5 @@
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "../runtime/refused.ts";
+import { exitFor, isMisuse, Refused } from "../runtime/refused.ts";
 import { OPERATOR_SECONDS } from "./access-token.ts";
 
 const USAGE = `npm run --silent token -- [--user NAME] [--role ROLE …] [--ttl 15m]
@@ -39,11 +39,11 @@ const run = async () => {
   const unknown = values.role.filter((role) => !Object.hasOwn(ROLES, role));
   if (unknown.length > 0) throw new Refused(`--role: there is no role ${unknown.join(", ")}; there are ${Object.keys(ROLES).join(", ")}`);
   const { config } = await import("../runtime/config.ts").catch((error: Error) => exitFor(new Refused(error.message)));
+  const { requireOperator } = await import("./operator.ts");
+  requireOperator();
   const { masterKey } = await import("./master-key.ts");
   const { operatorKeyOf, signed } = await import("./access-token.ts");
   console.log(await signed(operatorKeyOf(masterKey()), config.issuer, { id: values.user, roles: values.role }, seconds));
 };
 
-await run().catch((error: Error & { code?: string }) =>
-  exitFor(error.code?.startsWith("ERR_PARSE_ARGS") ? new Refused(`${error.message}\n\n${USAGE}`) : error),
-);
+await run().catch((error: Error) => exitFor(isMisuse(error) ? new Refused(`${error.message}\n\n${USAGE}`) : error));

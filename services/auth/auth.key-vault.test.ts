@@ -56,6 +56,16 @@ test("a destroyed key is told to everybody, and neither its neighbours nor it co
   assert.deepEqual(idsOf(await other.read("customers", idsOf(keys))), [keys[0]!.id, keys[2]!.id]);
 });
 
+test("a destroyed key is told though the one that destroyed it is a minute behind the one that tells", async (t) => {
+  const [key] = await vault.make("customers", 1);
+  const { next } = await other.destroyedSince(Date.now());
+  const now = Date.now;
+  const behind = t.mock.method(Date, "now", () => now() - 60_000);
+  await vault.destroy("customers", [key!.id]);
+  behind.mock.restore();
+  assert.ok((await other.destroyedSince(next)).ids.includes(key!.id));
+});
+
 test("of neighbours destroyed by two nodes at once none is left", async () => {
   const keys = await vault.make("customers", 20);
   await Promise.all(keys.map(({ id }, i) => (i % 2 ? vault : other).destroy("customers", [id])));
@@ -124,4 +134,6 @@ test("under another master key nothing counts as gone: it is not to be had", asy
   const stranger = new KeyVault(opened);
   await assert.rejects(stranger.read("customers", idsOf(keys)), { type: "VAULT_UNAVAILABLE", message: /MASTER_KEY_FILE/ });
   await assert.rejects(stranger.make("customers", 1), { type: "VAULT_UNAVAILABLE" });
+  await assert.rejects(stranger.rotate(), { type: "VAULT_UNAVAILABLE" });
+  assert.equal((await vault.wrappings()).length, rows.length, "nor does it make one that the others cannot open");
 });

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { Unavailable } from "../../mixins/core/errors.ts";
 import type { KeyRow, KeyStore, Rewrapping } from "../../mixins/storage/key-store.ts";
 import { decrypt, encrypt, KEY_BYTES } from "../../mixins/trust/aes.ts";
+import { LOOK_BACK } from "../../mixins/trust/clocks.ts";
 import { KEK_PURPOSE as PURPOSE, rewrapped, unwrap, wrap } from "../../mixins/trust/master-key.ts";
 
 const GRACE = 60_000; // milliseconds for which a key that another one has replaced may still wrap something, by whoever has not looked since
@@ -9,7 +10,6 @@ const SLOW = 30_000; // milliseconds after which whoever makes keys looks again 
 const BATCH = 200;
 const BUNDLE = 64; // keys
 const MAX_TRIES = 50; // times that others may be first
-const SKEW = 10_000; // milliseconds that hosts' clocks may differ, and a write may take
 const MOST_TOLD = 5_000;
 
 export interface Opened {
@@ -122,14 +122,15 @@ export class KeyVault {
 
   async destroyedSince(since: number): Promise<Destroyed> {
     const next = Date.now();
-    const rows = await this.#store.destroyedSince(since - SKEW, MOST_TOLD);
+    const rows = await this.#store.destroyedSince(since - LOOK_BACK, MOST_TOLD);
     return { ids: rows.map(({ id }) => id), all: rows.length === MOST_TOLD, next };
   }
 
-  /** Another key to wrap by; all that others wrap is to be wrapped anew (`step`). */
+  /** Another key to wrap by; all that others wrap is to be wrapped anew (`step`). Throws where this process cannot open today's: its master key is not the others'. */
   async rotate(): Promise<void> {
-    const { id } = await this.#current();
-    await this.#store.add([newKek(numberOf(id) + 1)]);
+    const current = await this.#current();
+    this.#kekOf(current);
+    await this.#store.add([newKek(numberOf(current.id) + 1)]);
   }
 
   async wrappings(): Promise<Wrapping[]> {

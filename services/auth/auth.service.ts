@@ -4,6 +4,7 @@ import { action } from "../../mixins/core/params.ts";
 import { ANYONE } from "../../mixins/core/policy.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import { subscriber } from "../../mixins/subscriber.mixin.ts";
+import { LOOK_BACK } from "../../mixins/trust/clocks.ts";
 import { operatorsKeys } from "../../mixins/trust/operator.ts";
 import { ENDED_FOR, type Revoked } from "../../mixins/trust/revocations.ts";
 import { createKey, listKeys, readKey, removeKey, rotateKey } from "./auth.api-keys.ts";
@@ -24,7 +25,6 @@ import { beginSecondFactor, confirmSecondFactor, endSecondFactor, endSecondFacto
 import { changePassword, endAll, endSession, login, logout, refresh, sessions } from "./auth.sessions.ts";
 import { vault } from "./auth.vault.ts";
 
-const SKEW = 10_000; // milliseconds that hosts' clocks may differ, and a write may take
 const MOST_TOLD = 1_000;
 
 const key = { kty: "string", crv: "string", x: "string", kid: "string", alg: "string", use: "string" } as const;
@@ -113,7 +113,7 @@ export default {
       },
       async handler(this: Auth, ctx): Promise<Revoked> {
         const { since = 0 } = ctx.params;
-        const from = Math.max(since - SKEW, Date.now() - ENDED_FOR);
+        const from = Math.max(since - LOOK_BACK, Date.now() - ENDED_FOR);
         const found = await this.adapter.documents.find({ query: { endedAt: { $gte: from } }, sort: ["endedAt"], limit: MOST_TOLD });
         const accounts = found as unknown as Account[];
         return {
@@ -121,7 +121,7 @@ export default {
             _ended.filter(({ at }) => at >= from).map(({ id, at }) => ({ id: `${user}/${id}`, at })),
           ),
           users: accounts.flatMap(({ user, _voidBefore = 0 }) => (_voidBefore < from ? [] : [{ id: user, before: _voidBefore }])),
-          next: (accounts.at(-1)?.endedAt ?? since) + (accounts.length === MOST_TOLD ? SKEW : 0), // or it would never get beyond these
+          next: (accounts.at(-1)?.endedAt ?? since) + (accounts.length === MOST_TOLD ? LOOK_BACK : 0), // or it would never get beyond these
         };
       },
     }),

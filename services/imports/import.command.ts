@@ -1,6 +1,6 @@
 import { existsSync, statSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { exitFor, Refused } from "../../mixins/runtime/refused.ts";
+import { exitFor, isMisuse, Refused } from "../../mixins/runtime/refused.ts";
 import { BadLine } from "./imports.mapping.ts";
 import { importSource } from "./imports.session.ts";
 import { fileSource, spooledSource } from "./imports.source.ts";
@@ -42,7 +42,7 @@ const sameFile = (one: string, other: string): boolean => {
 
 /** What is wrong with the file or the command line is said in one line; anything else is our fault, and shown whole. */
 const reasonOf = (error: Error & { code?: string; syscall?: string }): Error => {
-  if (error.code?.startsWith("ERR_PARSE_ARGS")) return new Refused(`${error.message}\n\n${USAGE}`);
+  if (isMisuse(error)) return new Refused(`${error.message}\n\n${USAGE}`);
   if (error instanceof BadLine) return new Refused(`This cannot be imported: ${error.message}`);
   if (/^(Z|ZSTD)_/.test(error.code ?? "")) return new Refused(`The file cannot be unpacked: ${error.message}`);
   if (error.syscall) return new Refused(`A file cannot be read or written: ${error.message}`);

@@ -60,6 +60,8 @@ const openRejects = (path?: string) => {
 /** The settings are read as they are imported, hence late: a wrong one is a reason in one line, and a dry run needs none. */
 const startRooms = async () => {
   const { startNode } = await import("../../mixins/runtime/node.ts").catch((error: Error) => exitFor(new Refused(error.message)));
+  const { requireOperator } = await import("../../mixins/trust/operator.ts");
+  requireOperator();
   return startNode({ rooms: ROOMS, quiet: true });
 };
 

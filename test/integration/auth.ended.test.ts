@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { client, codeOf, PASSWORD, ROOMS, withUser } from "../support/clients.ts";
 import { ask } from "../support/http.ts";
 import { until } from "../support/other-node.ts";
-import { startSystem } from "../support/system.ts";
+import { run, startSystem } from "../support/system.ts";
 
 test("a logout, a new password and an administrator end sessions at every door within a second", async (t) => {
   const { env, login, post, get, admin } = await withUser(t);
@@ -76,4 +76,12 @@ test("who gets other roles has them with his next token, and those that he had a
   await until(async () => (await get("auth/sessions", json.accessToken)).json.code === "SESSION_ENDED");
   const { json: next } = await post("auth/refresh", { refreshToken: json.refreshToken });
   assert.equal((await post("customers", { name: "Acme" }, next.accessToken as string)).status, 201);
+});
+
+test("an ended session is told to a door that was told last by a host whose clock is a minute ahead", async (t) => {
+  const { env, login, post } = await withUser(t);
+  const { json } = await login("ann@acme.example");
+  assert.equal((await post("auth/logout", {}, json.accessToken)).status, 200);
+  const { stdout } = await run(["mixins/runtime/repl.ts", "-c", `call v1.auth.revoked --since ${Date.now() + 60_000}`], env);
+  assert.equal(JSON.parse(stdout).sessions.length, 1);
 });

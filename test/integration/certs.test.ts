@@ -183,3 +183,12 @@ test("the doctor tells what ends, and who can read the keys", async (t) => {
   assert.match(stdout, /^warn +trust +.*own\.key can be read by others: chmod 600/m);
   assert.match(stdout, /^warn +trust +.*keys\/master\.key can be read by others/m);
 });
+
+test("a certificate that names more than a message carries stops the start of its node, with what to do about it", async (t) => {
+  const hosts = Array.from({ length: 60 }, (_, n) => `node-${n}.banyan.production.svc.cluster.local`).join(",");
+  const made = await makeCerts(folder(t), ["--nodes", "gateway", "--hosts", hosts]);
+  const env = { NODE_ID: "gateway", TRANSPORTER: "tls://127.0.0.1:1", MONGO_URL: "mongodb://127.0.0.1:1/?tls=true", PORT: "0" };
+  const { code, stderr } = await run(["start.ts", "gateway"], { ...env, ...made.node("gateway") });
+  assert.equal(code, 2, stderr);
+  assert.match(stderr, /^\S+gateway\.crt names too much: .* \d+ characters long \(4096 at most\)\. Give it fewer --hosts.*\n$/);
+});

@@ -225,3 +225,13 @@ test(
       assert.match(stranger.stdout, new RegExp(`^wrong +${about} .* is not to be had`, "m"));
   },
 );
+
+test("a node that follows a room starts before that has ever run, though NATS lets it make no stream of it", all, async (t) => {
+  const { certs, env } = await startServers(t, "analytics,deals,audit", `first${process.pid}`);
+  const start = (room: string) => startMember(t, room, { rooms: [room], env: { ...env, ...certs.node(room) } });
+  const [analytics] = await Promise.all([start("analytics"), start("audit")]);
+  const ends = async () =>
+    (await analytics.call<{ items: { source: string; end: number }[] }>("v1.analytics.followers.list", {})).items.map(({ end }) => end);
+  assert.deepEqual(new Set(await ends()), new Set([0]));
+  await start("deals");
+});

@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { type TestContext, test } from "node:test";
+import { makeCerts } from "../support/certs.ts";
 import { fetch } from "../support/credentials.ts";
 import { folder, HOUSE, run, startSystem } from "../support/system.ts";
 import { deal as aDeal, openDeal, ready } from "../support/trade.ts";
@@ -85,4 +88,20 @@ test("at a prompt, ids that look like numbers stay ids", async (t) => {
   });
   await once(terminal, "close");
   assert.deepEqual(answers, [], shown);
+});
+
+test("without the master key nobody acts as an operator, and each command says so in one line", async (t) => {
+  const dir = folder(t);
+  const certs = await makeCerts(join(dir, "certs"), ["--nodes", "operator=*"]);
+  writeFileSync(join(dir, "books.csv"), "");
+  const env = { TRANSPORTER: "tls://127.0.0.1:1", MONGO_URL: "mongodb://127.0.0.1:1/?tls=true", MASTER_KEY: "", ...certs.node("operator") };
+  const commands = [
+    ["mixins/runtime/repl.ts", "-c", "call v1.deals.list"],
+    ["mixins/trust/token.command.ts"],
+    ["services/imports/import.command.ts", join(dir, "books.csv")],
+  ];
+  for (const args of commands) {
+    const { code, stderr } = await run(args, { ...env, DATA_DIR: join(dir, "data") });
+    assert.deepEqual([code, stderr], [2, "Who acts as an operator in a cluster needs the master key: set MASTER_KEY_FILE\n"], args[0]!);
+  }
 });

@@ -94,6 +94,20 @@ export const adapterContract = (driver: AdapterDriver): void => {
     );
   });
 
+  test("what was removed is told page by page, each once", async () => {
+    const made = Array.from({ length: 7 }, (_, n) => ({ _id: `r-${n}`, _key: `key-${n}`, a: n }));
+    await fill(made, [plain]);
+    await plain.removeMany({ a: { $gte: 2 } });
+    const found: Doc[] = [];
+    for (let page = await plain.documents.removed("", 2); page.length > 0; page = await plain.documents.removed(page.at(-1)!._id, 2)) {
+      found.push(...page);
+    }
+    assert.deepEqual(
+      found.map(({ _id, _key }) => ({ _id, _key })),
+      made.slice(2).map(({ _id, _key }) => ({ _id, _key })),
+    );
+  });
+
   test("an order and its pages are MongoDB's, with indexes and without", async () => {
     await fc.assert(
       fc.asyncProperty(sortable, conditions, sorts, fc.nat(5), fc.nat(3), async (docs, q, sort, limit, offset) => {
