@@ -108,12 +108,11 @@ export class Publisher {
     if (!this.#lease.held) return;
     try {
       await this.#known(); // also where nothing is published yet: those who follow the room may not make its stream
-      for (let found = PAGE; found >= PAGE && !this.#closed; ) {
+      while (!this.#closed) {
         const commits = await this.#outbox.unpublished(Date.now() - GRACE, PAGE);
-        found = commits.length;
-        if (found === 0) break;
+        if (commits.length === 0) break;
         await this.#publish(commits);
-        this.#logger.info({ event: "outbox.swept", room: this.#room, commits: found });
+        this.#logger.info({ event: "outbox.swept", room: this.#room, commits: commits.length });
       }
       this.#tell(false);
     } catch (error) {
