@@ -77,6 +77,7 @@ export const readStream = async (
     const ids = { $gte: idOf(stream, Math.max(1, version + 2 - MOST)), $lte: idOf(stream, version + 1) };
     const filter = { stream, _id: ids } as Filter<CommitRow>;
     take(await collection.find(filter, options).sort({ _id: -1 }).limit(1).toArray());
+    page.left -= weigh(commits);
     return at > version;
   };
   const fetch = async (from: number, to: number) => {
