@@ -128,8 +128,8 @@ export class Follower {
     return log.progress(await cursors.cursor(name, source));
   }
 
-  /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. */
-  async seen(stream: string, version: number): Promise<void> {
+  /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. A hidden stream is as good as none. */
+  async seen(stream: string, version: number, hidden = false): Promise<void> {
     const { cursors } = this.#o;
     const start = Date.now();
     const behind = (why: string) =>
@@ -137,7 +137,7 @@ export class Follower {
     this.#awaited++;
     try {
       for (;;) {
-        const found = await this.#find(stream, version);
+        const found = await this.#find(hidden ? "" : stream, version);
         if (found === "seen") return;
         if (typeof found === "object") throw behind(`its event ${found.type} could not be taken in (see v1.events.deadLetters.list)`);
         const left = start + PATIENCE - Date.now();
