@@ -1,4 +1,4 @@
-import { freeze } from "./core/freeze.ts";
+import { freeze, weigh } from "./core/freeze.ts";
 import type { DomainEvent, Model, Versioned } from "./core/model.ts";
 import type { Commit } from "./storage/event-store.ts";
 
@@ -12,8 +12,12 @@ export interface Activation<S> {
   /** The latest keys, with the version each made and what it asked; those up to `forgotten` are the store's to recall. */
   keys?: Map<string, { version: number; digest?: string }>;
   forgotten: number;
-  /** The version of the snapshot that the store has. */
+  /** The version of the snapshot that the store has, and about how many bytes of events came behind it. */
   snapshot: number;
+  behind: number;
+  /** About how many bytes the state took when that was last looked at, and how many of events came since. */
+  weight: number;
+  grown: number;
   seen?: Versioned<S>;
   loaded: Promise<void>;
   stored: Promise<void>;
@@ -37,6 +41,9 @@ export const newActivation = <S>(state: S): Activation<S> => ({
   occurredAt: 0,
   forgotten: 0,
   snapshot: 0,
+  behind: 0,
+  weight: 0,
+  grown: 0,
   loaded: Promise.resolve(),
   stored: Promise.resolve(),
   waiting: 0,
@@ -48,6 +55,9 @@ export const take = <S, E extends DomainEvent>(model: Model<S, E>, a: Activation
 };
 
 export const apply = <S, E extends DomainEvent>(model: Model<S, E>, a: Activation<S>, commit: Commit<E>) => {
+  const weight = weigh(commit.events);
+  a.behind += weight;
+  a.grown += weight;
   a.state = freeze(commit.events).reduce(model.evolve, a.state);
   a.version = commit.version;
   a.last = commit.id;

@@ -1,10 +1,15 @@
+import { weigh } from "./core/freeze.ts";
 import type { Logged } from "./storage/event-store.ts";
 
 /** Commits to take in, and the versions that their streams have reached with them. */
 export interface Ordered {
   readonly commits: Logged[];
   readonly reached?: Map<string, number>;
+  /** Set where the record had more than is taken in at once: what came is to be put in order once more. */
+  readonly more?: true;
 }
+
+const MOST = 16_000_000; // bytes, about, that gaps are filled with at once
 
 /**
  * Puts right what a bus brings: at least once, in no promised order, and what is too large for it by name only (a commit
@@ -18,6 +23,11 @@ export const ordered = async (
 ): Promise<Ordered> => {
   const reached = new Map(before);
   const found: Logged[] = [];
+  let size = 0;
+  const result = (more?: true): Ordered => {
+    for (const [stream, version] of before) if (reached.get(stream) === version) reached.delete(stream);
+    return { commits: found, reached, ...(more && { more }) };
+  };
   for (const commit of commits) {
     const { stream, version, events } = commit;
     for (;;) {
@@ -28,12 +38,13 @@ export const ordered = async (
         reached.set(stream, version);
         break;
       }
+      if (size > MOST) return result(true);
       const missing = await read(stream, at);
       if (missing.length === 0) break;
       found.push(...missing);
       reached.set(stream, missing.at(-1)!.version);
+      size += weigh(missing);
     }
   }
-  for (const [stream, version] of before) if (reached.get(stream) === version) reached.delete(stream);
-  return { commits: found, reached };
+  return result();
 };

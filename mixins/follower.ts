@@ -128,8 +128,8 @@ export class Follower {
     return log.progress(await cursors.cursor(name, source));
   }
 
-  /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. */
-  async seen(stream: string, version: number): Promise<void> {
+  /** Resolves once the stream's version has been taken in. Throws `VIEW_BEHIND` after two seconds, or where its stream is parked. A hidden stream is as good as none. */
+  async seen(stream: string, version: number, hidden = false): Promise<void> {
     const { cursors } = this.#o;
     const start = Date.now();
     const behind = (why: string) =>
@@ -137,7 +137,7 @@ export class Follower {
     this.#awaited++;
     try {
       for (;;) {
-        const found = await this.#find(stream, version);
+        const found = await this.#find(hidden ? "" : stream, version);
         if (found === "seen") return;
         if (typeof found === "object") throw behind(`its event ${found.type} could not be taken in (see v1.events.deadLetters.list)`);
         const left = start + PATIENCE - Date.now();
@@ -201,9 +201,8 @@ export class Follower {
         await sink.prepare?.(fresh.commits);
         const park = await this.#takeAll(fresh.commits);
         for (const { stream, version } of park) fresh.reached?.set(stream, version - 1);
-        more =
-          (await this.#store(from, next, { park, unpark: [], reached: fresh.reached })) &&
-          (commits.length === BATCH || cursors.reached !== undefined);
+        const stored = await this.#store(from, fresh.more ? from : next, { park, unpark: [], reached: fresh.reached });
+        more = stored && (commits.more || commits.length === BATCH || cursors.reached !== undefined);
         await breathe();
       }
       await this.#sleepUntilDue();
@@ -263,9 +262,10 @@ export class Follower {
     const { log, cursors, sink } = this.#o;
     for (const parked of due) {
       for (let version = parked.version, stands = version; ; stands = version) {
-        const page = (await log.read(parked.stream, version - 1, BATCH)).filter((commit) => log.passed(commit, cursor));
-        await sink.prepare?.(page);
+        const read = await log.read(parked.stream, version - 1, BATCH);
+        const page = read.filter((commit) => log.passed(commit, cursor));
         let failed: Parked | undefined;
+        await sink.prepare?.(page);
         for (const commit of page) {
           try {
             await sink.take(commit);
@@ -275,7 +275,7 @@ export class Follower {
             break;
           }
         }
-        const onward = page.length === BATCH && !failed;
+        const onward = read.more && page.length === read.length && !failed;
         const park = failed ? [failed] : onward ? [{ ...parked, version }] : [];
         const reached = cursors.reached && new Map([[parked.stream, version - 1]]);
         const free = park.length > 0 ? [] : [{ stream: parked.stream, version: stands }];

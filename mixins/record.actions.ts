@@ -3,7 +3,7 @@ import { Rejected } from "./core/errors.ts";
 import { id } from "./core/ids.ts";
 import { action } from "./core/params.ts";
 import { isWithin, type Kept } from "./core/policy.ts";
-import type { Commit, EventStore } from "./storage/event-store.ts";
+import type { Commit, EventStore, Page } from "./storage/event-store.ts";
 
 interface Peeking {
   peek(id: string): Promise<Kept | undefined>;
@@ -63,10 +63,10 @@ export const recordActions = (store: () => EventStore): ServiceSchema["actions"]
       const { id, after, limit } = ctx.params;
       const { keepers } = ctx.locals;
       const hidden = keepers && !isWithin(keepers, (await this.peek(id)) ?? {});
-      const commits = hidden ? [] : await store().read(id, after, limit);
-      if (hidden || (commits.length === 0 && after === 0)) throw new Rejected("HISTORY_NOT_FOUND", `Nothing ever happened to ${id}`, 404);
-      const items = commits.map(toRecorded);
-      return items.length === limit ? { items, next: items.at(-1)!.version } : { items };
+      const page: Page = hidden ? [] : await store().read(id, after, limit);
+      if (hidden || (page.length === 0 && after === 0)) throw new Rejected("HISTORY_NOT_FOUND", `Nothing ever happened to ${id}`, 404);
+      const items = page.map(toRecorded);
+      return page.more ? { items, next: items.at(-1)!.version } : { items };
     },
   }),
 });

@@ -17,6 +17,8 @@ export interface PageParams {
   to?: string;
   descending?: boolean;
   seen?: string;
+  /** Whether the asker reaches the stream that `seen` names; one that he does not is as if it had never been. */
+  reaches?: (stream: string) => Promise<boolean>;
   where?: Record<string, string | undefined>;
   /** Only what has one of these in its columns, a filter each; in the order as if it were one list. */
   anyOf?: readonly Record<string, string>[];

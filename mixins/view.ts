@@ -90,8 +90,8 @@ export class View<D extends object> {
 
   /** A page of the list; the same frozen object as long as nothing has changed. */
   async page(params: PageParams): Promise<Page<D>> {
-    const { seen, ...asked } = params;
-    if (seen) await this.#seen(seen);
+    const { seen, reaches, ...asked } = params;
+    if (seen) await this.#seen(seen, reaches);
     const now = this.#stamp();
     const stamp = now instanceof Promise ? await now : now;
     const key = JSON.stringify(asked); // all of it: among it whose documents the asker reaches
@@ -255,17 +255,17 @@ export class View<D extends object> {
     return `${store.generation}.${follower.changes}.${outside}.${this.#recomputed}`;
   }
 
-  async #seen(seen: string) {
+  async #seen(seen: string, reaches?: PageParams["reaches"]) {
     const [, stream, version] = /^(.+)@(\d{1,12})$/.exec(seen) ?? [];
     if (!stream) throw new Rejected("SEEN_INVALID", "seen must be <id>@<version>, as a write answered them", 400);
     for (;;) {
       await this.#stamp();
       const serving = this.#serving;
-      const why = await serving.follower.seen(stream, Number(version)).catch((error) => error);
+      const hidden = reaches && !(await reaches(stream));
+      const why = await serving.follower.seen(stream, Number(version), hidden).catch((error) => error);
       await this.#stamp();
-      if (serving !== this.#serving) continue; // what another generation has seen says nothing of this one
-      if (why) throw why;
-      return;
+      if (serving === this.#serving && why) throw why;
+      if (serving === this.#serving) return; // what another generation has seen says nothing of this one
     }
   }
 

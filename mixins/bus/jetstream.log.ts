@@ -1,4 +1,4 @@
-import type { Logged, Part } from "../storage/event-store.ts";
+import type { Page, Part } from "../storage/event-store.ts";
 import { MongoRoomRecord } from "../storage/mongo.room-record.ts";
 import { BusReader } from "./bus.reader.ts";
 import { JetStreamHost, NONE } from "./jetstream.host.ts";
@@ -65,7 +65,7 @@ export class JetStreamLog implements Log {
     return this.#record.record(after, limit);
   }
 
-  read(stream: string, version: number, limit: number): Promise<Logged[]> {
+  read(stream: string, version: number, limit: number): Promise<Page> {
     return this.#record.read(stream, version, limit);
   }
 

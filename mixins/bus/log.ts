@@ -1,6 +1,6 @@
 import type { Logger } from "moleculer";
 import { config } from "../runtime/config.ts";
-import type { Logged, Part } from "../storage/event-store.ts";
+import type { Logged, Page, Part } from "../storage/event-store.ts";
 
 /** What a room committed, as those who follow it read it: from a place on, and a single stream where that had to wait. */
 export interface Log {
@@ -8,8 +8,8 @@ export interface Log {
   log(after: string, limit: number): Promise<Part>;
   /** The same from the record itself, which ends where `next` is where it began. */
   record(after: string, limit: number): Promise<Part>;
-  /** A stream's commits after a version, from the record. */
-  read(stream: string, version: number, limit: number): Promise<Logged[]>;
+  /** A page of a stream's commits after a version, from the record. */
+  read(stream: string, version: number, limit: number): Promise<Page>;
   /** A place as a number, for people and for whoever waits, and the number of the log's end now. */
   progress(at: string): Promise<{ position: number; end: number }>;
   /** Whether whoever stands at this place has been handed the commit, or passed it over. */

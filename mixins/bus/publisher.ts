@@ -109,12 +109,11 @@ export class Publisher {
     if (!this.#lease.held) return;
     try {
       await this.#look(); // each time: it may have been deleted, and those who follow the room may not make it
-      for (let found = PAGE; found >= PAGE && !this.#closed; ) {
+      while (!this.#closed) {
         const commits = await this.#outbox.unpublished(Date.now() - GRACE, PAGE);
-        found = commits.length;
-        if (found === 0) break;
+        if (commits.length === 0) break;
         await this.#publish(commits);
-        this.#logger.info({ event: "outbox.swept", room: this.#room, commits: found });
+        this.#logger.info({ event: "outbox.swept", room: this.#room, commits: commits.length });
       }
       this.#tell(false);
     } catch (error) {

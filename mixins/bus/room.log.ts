@@ -1,4 +1,4 @@
-import type { Logged, Part } from "../storage/event-store.ts";
+import type { Logged, Page, Part } from "../storage/event-store.ts";
 import { SqliteDocuments } from "../storage/sqlite.documents.ts";
 import { SqliteEventStore } from "../storage/sqlite.event-store.ts";
 import { SqliteFile } from "../storage/sqlite.file.ts";
@@ -29,7 +29,7 @@ export class RoomLog implements Log {
     return this.log(after, limit);
   }
 
-  async read(stream: string, version: number, limit: number): Promise<Logged[]> {
+  async read(stream: string, version: number, limit: number): Promise<Page> {
     return (await this.#open()?.read(stream, version, limit)) ?? [];
   }
 

@@ -1,6 +1,6 @@
-import { existsSync, globSync } from "node:fs";
+import { existsSync } from "node:fs";
 import type { Server } from "node:http";
-import { basename, dirname, join, resolve } from "node:path";
+import { join, resolve } from "node:path";
 import { type BrokerOptions, ServiceBroker, type ServiceSchema } from "moleculer";
 import settings from "../../moleculer.config.ts";
 import { config } from "./config.ts";
@@ -8,7 +8,10 @@ import { prepareDataDir } from "./data-dir.ts";
 import { loadEvents, schemaOf } from "./declared.ts";
 import { tryPort, urlOf } from "./port.ts";
 import { Refused } from "./refused.ts";
+import { allRooms } from "./rooms.ts";
 import { tellStatus } from "./status.ts";
+
+export { allRooms };
 
 const HOUSE = resolve(import.meta.dirname, "../..");
 
@@ -40,15 +43,6 @@ export interface RunningNode {
   /** Is not asked any more, finishes what has begun, requests and the calls of other nodes first, and lets go of files and port. */
   stop(): Promise<void>;
 }
-
-/** Names of all rooms there are: the folders of `services` that hold a `<room>.service.ts`. */
-export const allRooms = (): string[] => globSync("services/*/*.service.ts", { cwd: HOUSE }).map(roomOf).sort();
-
-const roomOf = (file: string) => {
-  const room = basename(file, ".service.ts");
-  if (basename(dirname(file)) !== room) throw new Refused(`${file} must be named after its folder, ${basename(dirname(file))}.service.ts`);
-  return room;
-};
 
 /**
  * Starts a node in this process, on the files under `DATA_DIR`. Throws `Refused` where a room is not to be found, the

@@ -1,8 +1,42 @@
+import { globSync } from "node:fs";
+import { basename, dirname, resolve } from "node:path";
 import type { ServiceBroker } from "moleculer";
+import { Rejected } from "../core/errors.ts";
+import { Refused } from "./refused.ts";
+
+const HOUSE = resolve(import.meta.dirname, "../..");
+
+/** Names of all rooms there are: the folders of `services` that hold a `<room>.service.ts`. */
+export const allRooms = (): string[] => globSync("services/*/*.service.ts", { cwd: HOUSE }).map(roomOf).sort();
+
+const roomOf = (file: string) => {
+  const room = basename(file, ".service.ts");
+  if (basename(dirname(file)) !== room) throw new Refused(`${file} must be named after its folder, ${basename(dirname(file))}.service.ts`);
+  return room;
+};
+
+interface Known {
+  readonly name: string;
+  readonly metadata?: Record<string, unknown>;
+}
 
 /** The rooms within reach whose services say in their metadata that they have a feature (`sagas`, `follows`), by name. */
 export const roomsWith = (broker: ServiceBroker, feature: string): string[] =>
-  (broker.registry.getServiceList({ onlyAvailable: true }) as { name: string; metadata?: Record<string, unknown> }[])
+  withinReach(broker)
     .filter(({ metadata }) => metadata?.[feature])
     .map(({ name }) => name)
     .sort();
+
+const withinReach = (broker: ServiceBroker) => broker.registry.getServiceList({ onlyAvailable: true }) as Known[];
+
+/**
+ * The rooms that somebody asks about by what they have: the one that he names, or all within reach. Throws `ROOM_UNFIT`
+ * where it has no such thing, or there is no such room; one that is away is asked all the same, and says so.
+ */
+export const roomsAsked = (broker: ServiceBroker, feature: string, room?: string): string[] => {
+  const rooms = roomsWith(broker, feature);
+  if (room === undefined) return rooms;
+  const away = allRooms().includes(room) && !withinReach(broker).some(({ name }) => name === room);
+  if (!rooms.includes(room) && !away) throw new Rejected("ROOM_UNFIT", `room must be one of ${rooms.join(", ")}`);
+  return [room];
+};

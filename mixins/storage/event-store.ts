@@ -33,9 +33,15 @@ export type Logged<E extends DomainEvent = DomainEvent> = Commit<E> & {
   readonly past?: readonly Past[];
 };
 
+/** About how many bytes of commits are read at once: what a few of the largest requests store. */
+export const PAGE_SIZE = 4_000_000;
+
+/** Some commits, at least one where there are any. `more`: it was full, of commits or of bytes, and what follows is to be asked for; a page may be short and not the last. */
+export type Page<E extends DomainEvent = DomainEvent> = Logged<E>[] & { more?: true };
+
 /** A part of a record or a log, and where to go on: the same place again where there is nothing more. */
 export interface Part<E extends DomainEvent = DomainEvent> {
-  readonly commits: Logged<E>[];
+  readonly commits: Page<E>;
   readonly next: string;
 }
 
@@ -57,12 +63,12 @@ export interface EventStore {
    * and `Unavailable` where it cannot tell: the commit may be there all the same.
    */
   append(commit: Commit): Promise<void>;
-  /** The stream's commits after `version`, oldest first, at most `limit`. */
-  read<E extends DomainEvent>(stream: string, version?: number, limit?: number): Promise<Logged<E>[]>;
+  /** The stream's commits after `version`, oldest first, at most `limit`, and no more of them than about PAGE_SIZE. */
+  read<E extends DomainEvent>(stream: string, version?: number, limit?: number): Promise<Page<E>>;
   /** The stream's commit that came under this caller and key, however long ago. */
   recall(stream: string, once: string): Promise<Commit | undefined>;
   /**
-   * All commits of the room from a place on, about `limit` at once, each stream's in their order; "" is where it begins.
+   * All commits of the room from a place on, about `limit` or PAGE_SIZE at once, each stream's in their order; "" is where it begins.
    * What is appended meanwhile may or may not be among them.
    */
   record(after: string, limit: number): Promise<Part>;
@@ -71,3 +77,13 @@ export interface EventStore {
   keep(snapshot: Snapshot): Promise<void>;
   close(): Promise<void>;
 }
+
+/** All commits of a stream that is known to be small, as a saga's is. */
+export const readWhole = async <E extends DomainEvent>(store: Pick<EventStore, "read">, stream: string): Promise<Logged<E>[]> => {
+  const commits = await store.read<E>(stream);
+  for (let page = commits; page.more; ) {
+    page = await store.read<E>(stream, page.at(-1)!.version);
+    commits.push(...page);
+  }
+  return [...commits];
+};

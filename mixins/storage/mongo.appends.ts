@@ -245,7 +245,9 @@ export class MongoAppends {
     for (const { reject } of [...line.sending!, ...line.waiting.splice(0)]) reject(error);
   }
 
-  #read(stream: string, version: number, options: FindOptions = {}): Promise<Commit[]> {
-    return this.#host.ask(() => readStream(this.#collection, stream, version, Number.POSITIVE_INFINITY, undefined, options));
+  /** What follows a version, in whole documents: at least the one that holds the next. */
+  async #read(stream: string, version: number, options: FindOptions = {}): Promise<Commit[]> {
+    const ask = () => readStream(this.#collection, stream, version, Number.POSITIVE_INFINITY, undefined, options);
+    return (await this.#host.ask(ask)).commits;
   }
 }

@@ -1,5 +1,6 @@
-import type { Collection, FindOptions } from "mongodb";
-import type { Commit } from "./event-store.ts";
+import type { Collection, Filter, FindCursor, FindOptions } from "mongodb";
+import { weigh } from "../core/freeze.ts";
+import { type Commit, PAGE_SIZE } from "./event-store.ts";
 import type { Row } from "./mongo.host.ts";
 
 /** Commits of one stream that were sent together. */
@@ -30,8 +31,24 @@ export const toRow = (commits: readonly Commit[], carried: boolean): CommitRow =
   return { _id: idOf(stream, version), stream, commits: inside, ...(carried && { open: 1 as const }) };
 };
 
+/** What is still to go on a page, and whether something did not. */
+const newPage = () => ({ left: PAGE_SIZE, full: false });
+
+/** Documents as long as they fit on the page; on an empty one the first does in any case. */
+export const fitting = async (found: FindCursor<CommitRow>, page = newPage()): Promise<CommitRow[]> => {
+  const rows: CommitRow[] = [];
+  for await (const row of found) {
+    const weight = weigh(row.commits);
+    page.full = page.left < PAGE_SIZE && weight > page.left;
+    if (page.full) break;
+    page.left -= weight;
+    rows.push(row);
+  }
+  return rows;
+};
+
 /**
- * A stream's commits after a version, oldest first. Documents are found by their `_id`s, which every server has an index
+ * A stream's commits after a version, oldest first, and no more of them than make a page, which ends where a document does. Documents are found by their `_id`s, which every server has an index
  * of: a document ends where the next one begins. Where `version` is known to be the end of one, nothing but what follows
  * is looked for, and most often that is one look for nothing.
  */
@@ -42,11 +59,12 @@ export const readStream = async (
   limit: number,
   end: number | undefined,
   options: FindOptions = {},
-): Promise<Commit[]> => {
+): Promise<{ commits: Commit[]; more: boolean }> => {
   const commits: Commit[] = [];
+  const page = newPage();
   let at = version;
   const take = (rows: CommitRow[]) => {
-    for (const row of rows.sort((a, b) => (a._id < b._id ? -1 : 1))) {
+    for (const row of rows) {
       for (const commit of row.commits) {
         if (commit.version !== at + 1) continue;
         commits.push({ ...commit, stream });
@@ -54,13 +72,23 @@ export const readStream = async (
       }
     }
   };
+  /** The document that holds the next version, which may have begun before it. */
+  const fetchInside = async () => {
+    const ids = { $gte: idOf(stream, Math.max(1, version + 2 - MOST)), $lte: idOf(stream, version + 1) };
+    const filter = { stream, _id: ids } as Filter<CommitRow>;
+    take(await collection.find(filter, options).sort({ _id: -1 }).limit(1).toArray());
+    page.left -= weigh(commits);
+    return at > version;
+  };
   const fetch = async (from: number, to: number) => {
     const ids = Array.from({ length: to - from + 1 }, (_, n) => idOf(stream, from + n));
-    take(await collection.find({ _id: { $in: ids } }, options).toArray());
+    take(await fitting(collection.find({ _id: { $in: ids } }, options).sort({ _id: 1 }), page));
     return at >= to;
   };
-  const inside = version > 0 && version !== end; // perhaps in the middle of a document, which begins before
-  let more = await fetch(inside ? Math.max(1, version + 2 - MOST) : version + 1, version === 0 ? FIRST : version + 1);
-  for (let ahead = FIRST * 4; more && commits.length < limit; ahead = Math.min(ahead * 4, AHEAD)) more = await fetch(at + 1, at + ahead);
-  return limit < commits.length ? commits.slice(0, limit) : commits;
+  const inside = version > 0 && version !== end;
+  let more = inside ? await fetchInside() : await fetch(version + 1, version === 0 ? FIRST : version + 1);
+  for (let ahead = FIRST * 4; more && !page.full && commits.length < limit; ahead = Math.min(ahead * 4, AHEAD)) {
+    more = await fetch(at + 1, at + ahead);
+  }
+  return { commits: limit < commits.length ? commits.slice(0, limit) : commits, more: page.full || commits.length >= limit };
 };

@@ -1,9 +1,9 @@
 import type { Collection, Filter } from "mongodb";
 import type { DomainEvent } from "../core/model.ts";
 import { upcast } from "../core/upcast.ts";
-import type { Commit, EventStore, Logged, Part, Snapshot } from "./event-store.ts";
+import type { Commit, EventStore, Logged, Page, Part, Snapshot } from "./event-store.ts";
 import { type Alongside, MongoAppends } from "./mongo.appends.ts";
-import { type CommitRow, idOf, readStream } from "./mongo.commits.ts";
+import { type CommitRow, fitting, idOf, readStream } from "./mongo.commits.ts";
 import { isDuplicate, MongoHost, type Row, rows } from "./mongo.host.ts";
 import type { Outbox } from "./outbox.ts";
 
@@ -63,11 +63,12 @@ export class MongoEventStore implements EventStore, Outbox {
     return this.#appends.append(commit, alongside);
   }
 
-  async read<E extends DomainEvent>(stream: string, version = 0, limit = Number.POSITIVE_INFINITY): Promise<Logged<E>[]> {
-    const commits = await this.#host.ask(() => readStream(this.#commits, stream, version, limit, this.#appends.endOf(stream)));
+  async read<E extends DomainEvent>(stream: string, version = 0, limit = Number.POSITIVE_INFINITY): Promise<Page<E>> {
+    const { commits, more } = await this.#host.ask(() => readStream(this.#commits, stream, version, limit, this.#appends.endOf(stream)));
     const last = commits.at(-1);
     if (last && commits.length < limit) this.#appends.know(stream, last);
-    return commits.map((commit) => this.#shown<E>(commit));
+    const page: Page<E> = commits.map((commit) => this.#shown<E>(commit));
+    return more ? Object.assign(page, { more }) : page;
   }
 
   async recall(stream: string, once: string): Promise<Commit | undefined> {
@@ -79,7 +80,7 @@ export class MongoEventStore implements EventStore, Outbox {
 
   async record(after: string, limit: number): Promise<Part> {
     const filter = { _id: { $gt: after } } as Filter<CommitRow>;
-    const found = await this.#host.ask(() => this.#commits.find(filter).sort({ _id: 1 }).limit(limit).toArray());
+    const found = await this.#host.ask(() => fitting(this.#commits.find(filter).sort({ _id: 1 }).limit(limit)));
     const commits = found.flatMap(({ stream, commits }) => commits.map((commit) => this.#shown({ ...commit, stream })));
     return { commits, next: found.at(-1)?._id ?? after };
   }
@@ -103,7 +104,7 @@ export class MongoEventStore implements EventStore, Outbox {
 
   async unpublished(before: number, limit: number): Promise<Logged[]> {
     const filter = { open: 1, "commits.at": { $lt: before } } as Filter<CommitRow>;
-    const found = await this.#host.ask(() => this.#commits.find(filter).limit(limit).toArray());
+    const found = await this.#host.ask(() => fitting(this.#commits.find(filter).limit(limit)));
     return found
       .sort((a, b) => a.commits[0]!.at - b.commits[0]!.at || a.commits[0]!.version - b.commits[0]!.version)
       .flatMap(({ stream, commits }) => commits.map((commit) => placed({ ...commit, stream })));

@@ -1,4 +1,4 @@
-import type { Logged, Part } from "./event-store.ts";
+import type { Page, Part } from "./event-store.ts";
 import { MongoEventStore } from "./mongo.event-store.ts";
 import { MongoRecord } from "./mongo.record.ts";
 
@@ -27,7 +27,7 @@ export class MongoRoomRecord {
     return commits.length > 0 ? { commits, next: DOCUMENTS + next } : { commits, next: after };
   }
 
-  async read(stream: string, version: number, limit: number): Promise<Logged[]> {
+  async read(stream: string, version: number, limit: number): Promise<Page> {
     if (this.#kind !== "documents") {
       const commits = await this.#events.read(stream, version, limit);
       if (commits.length > 0) this.#kind = "events";

@@ -1,6 +1,6 @@
 import type { Collection, Filter } from "mongodb";
 import type { SagaEvent } from "../core/saga.ts";
-import type { Commit } from "./event-store.ts";
+import { type Commit, readWhole } from "./event-store.ts";
 import { MongoEventStore } from "./mongo.event-store.ts";
 import { isDuplicate, MongoHost, type Row, rows } from "./mongo.host.ts";
 import type { SagaRow, SagaStore } from "./saga-store.ts";
@@ -38,7 +38,7 @@ export class MongoSagaStore implements SagaStore {
   }
 
   read(id: string): Promise<Commit<SagaEvent>[]> {
-    return this.#store.read<SagaEvent>(id);
+    return readWhole<SagaEvent>(this.#store, id);
   }
 
   async list(status: string, after: string, limit: number): Promise<SagaRow[]> {

@@ -1,5 +1,5 @@
 import type { SagaEvent } from "../core/saga.ts";
-import type { Commit } from "./event-store.ts";
+import { type Commit, readWhole } from "./event-store.ts";
 import type { SagaRow, SagaStore } from "./saga-store.ts";
 import { SqliteEventStore } from "./sqlite.event-store.ts";
 
@@ -27,7 +27,7 @@ export class SqliteSagaStore implements SagaStore {
   }
 
   read(id: string): Promise<Commit<SagaEvent>[]> {
-    return this.#store.read<SagaEvent>(id);
+    return readWhole<SagaEvent>(this.#store, id);
   }
 
   async list(status: string, after: string, limit: number): Promise<SagaRow[]> {

@@ -93,7 +93,7 @@ export const requireIdentity = (node: string): void => {
   const { name } = signer();
   if (name !== undefined && !isNamed(node, name))
     throw new Refused(`NODE_ID must be ${name} or begin with ${name}-, as its certificate says`);
-  const { length } = signed(node, "-".repeat(LONGEST_ID), Date.now());
+  const { length } = signedToken(node, "-".repeat(LONGEST_ID), Date.now());
   if (length > LONGEST)
     throw new Refused(
       `${config.tlsCertFile} names too much: it goes along with each message, whose head would be ${length} characters long (${LONGEST} at most). Give it fewer --hosts, or *.example for all under one name`,

@@ -39,11 +39,13 @@ export const soldShares = (lines: readonly (TradeLine & { cost: string })[]): Sh
   lines.map((line) => shareOf(line, units(line.cost)));
 
 /** What came back takes its part of the line's cost with it, to the 10⁻⁸; what goes back to no line that we know takes none. */
-export const returnedShares = (lines: readonly (TradeLine & { line?: string })[], sold: readonly Share[] = []): Share[] =>
-  lines.map((line) => {
-    const from = line.line === undefined ? undefined : sold.find(([, , , , id]) => id === line.line);
+export const returnedShares = (lines: readonly (TradeLine & { line?: string })[], sold: readonly Share[] = []): Share[] => {
+  const shares = new Map(sold.map((share) => [share[4], share]));
+  return lines.map((line) => {
+    const from = line.line === undefined ? undefined : shares.get(line.line);
     return shareOf(line, from && from[1] !== "0" ? (BigInt(from[3]) * units(line.quantity)) / BigInt(from[1]) : 0n);
   });
+};
 
 export const withCosts = (shares: readonly Share[], costs: readonly { line: string; cost: string }[]): Share[] => {
   const known = new Map(costs.map(({ line, cost }) => [line, units(cost)]));

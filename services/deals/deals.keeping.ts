@@ -22,6 +22,10 @@ export const keepingOf = ({ meta, locals, level }: DealCall, { owner, team }: Ke
 export const anyOfKeepers = ({ locals: { keepers } }: DealCall) =>
   keepers && [{ owner: keepers.owner }, ...keepers.teams.map((team) => ({ team }))];
 
+/** Whether a deal is there for the caller, as far as that is to be asked; undefined where he reaches all. */
+export const reachOf = (deals: Deals, { locals: { keepers } }: DealCall) =>
+  keepers && (async (id: string) => isWithin(keepers, (await deals.peek(id)) ?? {}));
+
 /** A deal as it stands, or stood at a moment. Throws `DEAL_NOT_FOUND`, also where it is none of the caller's. */
 export const current = async (deals: Deals, { locals: { keepers } }: DealCall, id: string, at?: string) => {
   const now = at === undefined || keepers ? await deals.peek(id) : undefined;

@@ -77,6 +77,9 @@ export const sameTrade = (a: Header & { lines: readonly Traded[] }, b: Header & 
     return product === line.product && quantity === line.quantity && rate === line.rate;
   });
 
+/** Whether lines say the same, as they were put in order when they came. */
+export const sameLines = (a: readonly Line[], b: readonly Line[]): boolean => JSON.stringify(a) === JSON.stringify(b);
+
 /** Whether a return brings back what is asked for. */
 export const sameReturn = (lines: readonly ReturnedLine[], wanted: readonly { line: string; quantity: string }[]): boolean =>
   lines.length === wanted.length &&

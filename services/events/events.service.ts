@@ -1,6 +1,6 @@
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { action } from "../../mixins/core/params.ts";
-import { roomsWith } from "../../mixins/runtime/rooms.ts";
+import { roomsAsked } from "../../mixins/runtime/rooms.ts";
 
 const room = { type: "string", pattern: "^[a-z][a-z0-9-]{0,31}$" } as const;
 const letter = {
@@ -19,6 +19,7 @@ type Letter = { stream: string };
 
 const pass = async (ctx: Context<{ room: string }>, verb: string) => {
   const { room, ...params } = ctx.params;
+  roomsAsked(ctx.broker, "follows", room);
   return { room, ...(await ctx.call<Letter, object>(`v1.${room}.deadLetters.${verb}`, params)) } as never;
 };
 
@@ -34,7 +35,7 @@ export default {
       params: { room: { ...room, optional: true } },
       returns: { items: { type: "array", items: letter } },
       async handler(this: Service, ctx) {
-        const asked = ctx.params.room ? [ctx.params.room] : roomsWith(this.broker, "follows");
+        const asked = roomsAsked(this.broker, "follows", ctx.params.room);
         const lists = await Promise.all(
           asked.map(async (room) => {
             const { items } = await ctx.call<{ items: Letter[] }>(`v1.${room}.deadLetters.list`);

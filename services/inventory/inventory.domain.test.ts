@@ -211,3 +211,46 @@ test("ten thousand reservations against a stock of a thousand: a thousand are he
   assert.equal(entries(stock.reservations).length, 1_000);
   assert.equal(text(stock.reserved), "1000");
 });
+
+const receipts = (length: number, cost = (n: number) => String(n + 1)) =>
+  Array.from({ length }, (_, n) => ({ quantity: 1, cost: scaled(cost(n)) }));
+const stockOf = (lots: Stock["lots"]): Stock => ({ ...stockModel.initial, lots, onHand: lots.length });
+
+test("a stock keeps so many lots: goods of one more cost are refused, goods at the cost of the last are not", () => {
+  const full = stockOf(receipts(10_000));
+  assert.equal(reasonOf(full, receive("r", "1", "7")), "LOTS_FULL");
+  assert.equal(reasonOf(full, takeBack("b", "1", "7")), "LOTS_FULL");
+  const moved = [{ quantity: "1", cost: "10000" }];
+  assert.equal(reasonOf(full, arrive("t", "north", [...moved, { quantity: "1", cost: "7" }])), "LOTS_FULL");
+  for (const request of [receive("r", "1", "10000"), takeBack("b", "1"), arrive("t", "north", moved)]) {
+    assert.equal(next(full, request).stock.lots.length, 10_000);
+  }
+  const { stock } = next(full, writeOff("w", "0.0001"));
+  assert.equal(reasonOf(stock, receive("r", "1", "7")), undefined, "the oldest lot is gone");
+});
+
+test("what is sent and not there yet has an end, too", () => {
+  const lots = receipts(6_000).map(({ cost }) => ({ quantity: "0.0001", cost: text(cost) }));
+  const sent = after(
+    received("r", "9", "1"),
+    { type: "TransferReceived", id: "t", from: "north", lots },
+    { type: "TransferSent", id: "s1", to: "south", lots },
+  );
+  assert.equal(
+    reasonOf(
+      stockModel.evolve({ ...sent, lots: stockOf(receipts(6_000)).lots, onHand: 6_000 }, reserved("x", "0.0001")),
+      send("s2", "south", "0.5"),
+    ),
+    "TRANSIT_FULL",
+  );
+  assert.equal(reasonOf(stockModel.evolve(sent, { type: "TransferCompleted", id: "s1" }), send("s2", "south", "0.5")), undefined);
+});
+
+test("a stock keeps so many reservations; one that is released makes room for another", () => {
+  let stock = after(received("r", "1000", "1"));
+  for (let n = 0; n < 50_000; n++) stock = stockModel.evolve(stock, reserved(`a${n}`, "0.0001"));
+  assert.equal(reasonOf(stock, reserve({ id: "one more", quantity: "1" })), "RESERVATIONS_FULL");
+  assert.equal(reasonOf(stock, reserve({ id: "a7", quantity: "0.0001" })), undefined, "it is there already");
+  const { stock: less } = next(stock, release({ id: "a7" }, NOW));
+  assert.equal(reasonOf(less, reserve({ id: "one more", quantity: "1" })), undefined);
+});

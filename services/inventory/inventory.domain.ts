@@ -1,9 +1,22 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import type { LotMoved, StockEvent } from "./inventory.events.ts";
-import { costAfter, costOf, evenly, fromMoved, LIMIT, quantityOf, scaled, split, text, toMoved } from "./inventory.lots.ts";
+import {
+  added,
+  costAfter,
+  costOf,
+  evenly,
+  fromMoved,
+  LIMIT,
+  type Lot,
+  quantityOf,
+  scaled,
+  split,
+  text,
+  toMoved,
+} from "./inventory.lots.ts";
 import { mayHaveForgotten, type Recalled, recall, type Settled } from "./inventory.memory.ts";
 import { type Stock, stockModel } from "./inventory.stock.ts";
-import { due, find } from "./inventory.table.ts";
+import { due, entries, find, size } from "./inventory.table.ts";
 
 /** What a reservation's own events say of it, and of one pick of it. */
 export const settledIn = (events: Iterable<StockEvent>, id: string, pick?: string): Settled[] => {
@@ -27,6 +40,9 @@ export type Decision = { readonly events: readonly StockEvent[]; readonly cost?:
 
 /** Looks at the stock and decides, or throws `Rejected`. What came before under the same id answers as it did, and changes nothing. */
 export type Request = (stock: Stock) => Decision;
+
+const MAX_LOTS = 10_000; // of a stock on hand, and of what it sent and nobody has yet: a state has an end, however small its parts
+const MAX_RESERVATIONS = 50_000;
 
 const DONE: Decision = { events: [] };
 const UNSURE: Decision = { events: [], unsure: true };
@@ -56,6 +72,8 @@ export function reserve({ id, quantity, until, askedAt, recalled }: Reserving): 
     if (before) throw spent(before.outcome);
     if (askedAt !== undefined && mayHaveForgotten(stock.settled, askedAt, recalled)) return UNSURE;
     requireFree(stock, wanted);
+    if (size(stock.reservations) >= MAX_RESERVATIONS)
+      throw new Rejected("RESERVATIONS_FULL", `A stock keeps ${MAX_RESERVATIONS} reservations`);
     const cost = costAfter(stock.lots, stock.reserved, wanted);
     return { events: [{ type: "GoodsReserved", id, quantity: text(wanted), until, askedAt }], cost };
   };
@@ -143,7 +161,9 @@ export function giveBack({ id, quantity, askedAt, recalled }: Reserving, now: nu
 export function receive(id: string, quantity: string, cost: string): Request {
   return (stock) => {
     if (recall(stock.settled, `in:${id}`)) return DONE;
-    return { events: [{ type: "GoodsReceived", id, quantity: text(fitting(stock, positive(quantity))), cost: text(scaled(cost)) }] };
+    const lot = { quantity: positive(quantity), cost: scaled(cost) };
+    requirePlace(stock, [lot]);
+    return { events: [{ type: "GoodsReceived", id, quantity: text(lot.quantity), cost: text(lot.cost) }] };
   };
 }
 
@@ -152,7 +172,9 @@ export function takeBack(id: string, quantity: string, cost?: string): Request {
   return (stock) => {
     if (recall(stock.settled, `back:${id}`)) return DONE;
     const each = cost === undefined ? (stock.lastCost ?? stock.lots.at(-1)?.cost ?? 0) : scaled(cost);
-    return { events: [{ type: "GoodsReturned", id, quantity: text(fitting(stock, positive(quantity))), cost: text(each) }] };
+    const lot = { quantity: positive(quantity), cost: each };
+    requirePlace(stock, [lot]);
+    return { events: [{ type: "GoodsReturned", id, quantity: text(lot.quantity), cost: text(lot.cost) }] };
   };
 }
 
@@ -176,6 +198,8 @@ export function send(id: string, to: string, quantity: string): Request {
     const wanted = positive(quantity);
     requireFree(stock, wanted);
     const { out } = split(stock.lots, wanted);
+    const onTheirWay = entries(stock.transit).reduce((sum, { lots }) => sum + lots.length, out.length);
+    if (onTheirWay > MAX_LOTS) throw new Rejected("TRANSIT_FULL", "Too much that left here has not arrived yet");
     return { events: [{ type: "TransferSent", id, to, lots: toMoved(out) }], cost: costOf(out) };
   };
 }
@@ -183,7 +207,7 @@ export function send(id: string, to: string, quantity: string): Request {
 export function arrive(id: string, from: string, lots: readonly LotMoved[]): Request {
   return (stock) => {
     if (recall(stock.settled, `got:${id}`)) return DONE;
-    fitting(stock, quantityOf(fromMoved(lots)));
+    requirePlace(stock, fromMoved(lots));
     return { events: [{ type: "TransferReceived", id, from, lots: [...lots] }] };
   };
 }
@@ -226,9 +250,10 @@ const requireFree = (stock: Stock, wanted: number) => {
   if (wanted > available) throw new Rejected("STOCK_SHORT", `Only ${text(available)} are free`, 422, { available: text(available) });
 };
 
-const fitting = (stock: Stock, quantity: number): number => {
-  if (stock.onHand + quantity < LIMIT) return quantity;
-  throw new Rejected("STOCK_LIMIT", "One warehouse holds up to 99999999999.9999 of a product");
+const requirePlace = ({ onHand, lots }: Stock, more: readonly Lot[]) => {
+  if (onHand + quantityOf(more) >= LIMIT) throw new Rejected("STOCK_LIMIT", "One warehouse holds up to 99999999999.9999 of a product");
+  if (lots.length + more.length > MAX_LOTS && added(lots, more).length > Math.max(MAX_LOTS, lots.length))
+    throw new Rejected("LOTS_FULL", `A stock keeps ${MAX_LOTS} lots of different costs: goods at the cost of the last go to it`);
 };
 
 const positive = (quantity: string): number => {

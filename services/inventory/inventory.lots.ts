@@ -22,11 +22,15 @@ export const scaled = (text: string): number => {
 /** The canonical decimal of a whole number of 10⁻⁴ below LIMIT. */
 export const text = (value: number): string => String(value / SCALE);
 
-/** The lots with another one behind them; one that costs as much as the last is put to it. */
-export const added = (lots: readonly Lot[], lot: Lot): readonly Lot[] => {
-  const last = lots.at(-1);
-  if (last?.cost !== lot.cost) return [...lots, lot];
-  return lots.with(-1, { quantity: last.quantity + lot.quantity, cost: lot.cost });
+/** The lots with others behind them; one that costs as much as the last is put to it. */
+export const added = (lots: readonly Lot[], more: readonly Lot[]): readonly Lot[] => {
+  const all = [...lots];
+  for (const lot of more) {
+    const last = all.at(-1);
+    if (last?.cost === lot.cost) all[all.length - 1] = { quantity: last.quantity + lot.quantity, cost: lot.cost };
+    else all.push(lot);
+  }
+  return all;
 };
 
 /** First in, first out: what leaves when `quantity` does, and what stays. */
@@ -54,7 +58,7 @@ export const costAfter = (lots: readonly Lot[], before: number, quantity: number
     const taken = Math.max(0, Math.min(wanted, lot.quantity - skip));
     skip = Math.max(0, skip - lot.quantity);
     wanted -= taken;
-    total += BigInt(taken) * BigInt(lot.cost);
+    if (taken > 0) total += BigInt(taken) * BigInt(lot.cost);
     if (wanted === 0) break;
   }
   return decimal(total);

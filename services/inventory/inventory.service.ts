@@ -14,7 +14,7 @@ import { text } from "./inventory.lots.ts";
 import * as shapes from "./inventory.params.ts";
 import { free, stockModel } from "./inventory.stock.ts";
 import { carry, transfer, transfers } from "./inventory.transfer.ts";
-import { type Place, places, toAnswer, toFullAnswer, toLedger } from "./inventory.views.ts";
+import { type Place, places, toAnswer, toFullAnswer, toLedgerPage } from "./inventory.views.ts";
 
 type Room = Inventory & Projecting;
 
@@ -80,14 +80,10 @@ export default {
       params: { ...shapes.stock, ...shapes.paging },
       returns: shapes.ledger,
       async handler(this: Room, { params: { product, warehouse, limit, after } }) {
-        const [version, line] = shapes.fromCursor(after);
-        const commits = await this.history(streamOf(product, warehouse), version - 1, limit! + 1);
-        const lines = commits.flatMap((commit) =>
-          toLedger(commit).map((entry, n) => ({ entry, cursor: [commit.version, n + 1] as const })),
-        );
-        const rest = lines.filter(({ entry, cursor }) => entry.version > version || cursor[1] > line);
-        const items = rest.slice(0, limit).map(({ entry }) => entry);
-        return rest.length > limit! ? { items, next: shapes.toCursor(rest[limit! - 1]!.cursor) } : { items };
+        const place = shapes.fromCursor(after);
+        const commits = await this.history(streamOf(product, warehouse), place[0] - 1, limit! + 1);
+        const { items, next } = toLedgerPage(commits, place, limit!);
+        return next ? { items, next: shapes.toCursor(next) } : { items };
       },
     }),
     receive: action({

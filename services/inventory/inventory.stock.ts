@@ -75,7 +75,7 @@ export const stockModel: Model<Stock, StockEvent> = {
 const arrived = (stock: Stock, id: string, lots: readonly Lot[]): Stock => ({
   ...stock,
   onHand: stock.onHand + quantityOf(lots),
-  lots: lots.reduce(added, stock.lots),
+  lots: added(stock.lots, lots),
   settled: remember(stock.settled, { id, outcome: "moved" }),
 });
 

@@ -47,6 +47,9 @@ export const due = <T extends Entry>(table: Table<T>, now: number): T[] => {
 
 export const entries = <T extends Entry>(table: Table<T>): readonly T[] => (isBranch(table) ? table.parts.flatMap(entries) : table);
 
+export const size = <T extends Entry>(table: Table<T>): number =>
+  isBranch(table) ? table.parts.reduce((sum, node) => sum + size(node), 0) : table.length;
+
 const insert = <T extends Entry>(table: Table<T>, entry: T, hash: number, depth: number): Table<T> => {
   if (isBranch(table)) {
     const at = part(hash, depth);

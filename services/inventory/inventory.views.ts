@@ -1,5 +1,5 @@
 import type { Versioned } from "../../mixins/core/model.ts";
-import type { Commit } from "../../mixins/storage/event-store.ts";
+import type { Commit, Page } from "../../mixins/storage/event-store.ts";
 import type { Projection } from "../../mixins/view.sink.ts";
 import type { StockEvent } from "./inventory.events.ts";
 import { costOf, fromMoved, quantityOf, scaled, text, toMoved } from "./inventory.lots.ts";
@@ -60,6 +60,18 @@ export const toLedger = ({ version, at, occurredAt, by, request, events }: Commi
     ...(request && { request }),
     version,
   }));
+
+type LedgerPlace = readonly [version: number, line: number];
+
+/** The lines behind a place, at most `limit`, and where to go on: in the middle of a commit, or with the next one where the record had more than it told at once. */
+export const toLedgerPage = (commits: Page<StockEvent>, [version, line]: LedgerPlace, limit: number) => {
+  const lines = commits.flatMap((commit) =>
+    toLedger(commit).map((entry, n) => ({ entry, place: [commit.version, n + 1] satisfies LedgerPlace })),
+  );
+  const rest = lines.filter(({ entry, place }) => entry.version > version || place[1]! > line);
+  const beyond: LedgerPlace | undefined = commits.more && [commits.at(-1)!.version + 1, 0];
+  return { items: rest.slice(0, limit).map(({ entry }) => entry), next: rest.length > limit ? rest[limit - 1]!.place : beyond };
+};
 
 const effectOf = (event: StockEvent): { onHand: string; reserved: string; cost?: string } => {
   switch (event.type) {

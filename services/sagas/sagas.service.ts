@@ -1,7 +1,7 @@
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
-import { roomsWith } from "../../mixins/runtime/rooms.ts";
+import { roomsAsked } from "../../mixins/runtime/rooms.ts";
 
 const optional = { type: "string", optional: true } as const;
 const status = { type: "enum", values: ["running", "undoing", "completed", "undone"] } as const;
@@ -19,8 +19,7 @@ type Detail = Record<string, never>;
 
 /** Asks the rooms one after another for the saga; the first that has it answers. */
 const ask = async (service: Service, ctx: Context<{ room?: string; id: string }>, verb: string, params: object) => {
-  const rooms = ctx.params.room ? [ctx.params.room] : roomsWith(service.broker, "sagas");
-  for (const room of rooms) {
+  for (const room of roomsAsked(service.broker, "sagas", ctx.params.room)) {
     try {
       return { room, ...(await ctx.call<Detail, object>(`v1.${room}.sagas.${verb}`, params)) } as never;
     } catch (error) {
@@ -48,9 +47,8 @@ export default {
       returns: { items: { type: "array", items: { type: "object", props: row } }, next: { type: "string", optional: true } },
       async handler(this: Service, ctx) {
         const { status, room, after, limit } = ctx.params;
-        const rooms = room ? [room] : roomsWith(this.broker, "sagas");
         const pages = await Promise.all(
-          rooms.map(async (room) => {
+          roomsAsked(this.broker, "sagas", room).map(async (room) => {
             const { items } = await ctx.call<{ items: { id: string }[] }, object>(`v1.${room}.sagas.list`, { status, after, limit });
             return items.map((saga) => ({ room, ...saga }));
           }),

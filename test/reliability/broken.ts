@@ -22,8 +22,11 @@ export const breakDriver = async (how: Break): Promise<void> => {
     // has every commit, and no longer under which key it came
     store.recall = async () => undefined;
     store.read = async function (...which) {
-      const commits = await read.apply(this, which);
-      return commits.map(({ once, ...commit }) => commit) as never;
+      const page = await read.apply(this, which);
+      return Object.assign(
+        page.map(({ once, ...commit }) => commit),
+        page.more && { more: page.more },
+      ) as never;
     };
   }
   if (how === "stale-read") {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Service, ServiceBroker } from "moleculer";
 import { sagaModel } from "../../mixins/core/saga.ts";
 import { allRooms, startNode } from "../../mixins/runtime/node.ts";
-import type { EventStore, Logged } from "../../mixins/storage/event-store.ts";
+import { type EventStore, type Logged, readWhole } from "../../mixins/storage/event-store.ts";
 import { openEventStore, openSagaStore } from "../../mixins/storage/open.ts";
 import type { Outbox } from "../../mixins/storage/outbox.ts";
 import { actingAs, OPERATOR } from "../../mixins/trust/operator.ts";
@@ -103,10 +103,20 @@ const sagaStates = async () => {
   return found;
 };
 
+const recordOf = async (store: EventStore): Promise<Logged[]> => {
+  const all: Logged[] = [];
+  for (let after = ""; ; ) {
+    const { commits, next } = await store.record(after, 10_000);
+    all.push(...commits);
+    if (next === after) return all;
+    after = next;
+  }
+};
+
 const tornIn = async (store: EventStore, log: readonly Logged[]) => {
   const found: string[] = [];
   for (const [stream, commits] of Map.groupBy(log, ({ stream }) => stream)) {
-    const [one, other] = [commits, await store.read(stream)].map((all) => all.map(({ id }) => id).join());
+    const [one, other] = [commits, await readWhole(store, stream)].map((all) => all.map(({ id }) => id).join());
     if (one !== other) found.push(`${stream} read by itself is ${other}, in the log ${one}`);
   }
   return found;
@@ -127,8 +137,7 @@ const rebuild = async (room: string, view: string) => {
 };
 
 const unsettled = await settle();
-const { commits: deals } = await stores.deals.record("", 10_000_000);
-const { commits: stock } = await stores.inventory.record("", 10_000_000);
+const [deals, stock] = [await recordOf(stores.deals), await recordOf(stores.inventory)];
 const seen = deals.length > 0 ? `${deals.at(-1)!.stream}@${deals.at(-1)!.version}` : undefined;
 const figures: Partial<Inspected["revenue"]> = {};
 for (const by of BYS) figures[by] = await revenue(by, seen);

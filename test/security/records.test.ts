@@ -96,6 +96,20 @@ test("what is out of reach is not there: no word of it differs from one of what 
   assert.deepEqual([json.version, json.owner], [version, "ann"]);
 });
 
+test("a list that is to have seen a deal out of reach waits and says the same as for one that never was", async () => {
+  await open("secret", ann);
+  await open("known", cid);
+  const asked = (seen: string) => scene.get(`deals?seen=${seen}`, cid);
+  const [hidden, none] = await Promise.all([asked("secret@1"), asked("nothing@1")]);
+  const say = ({ status, json }: Answer) => JSON.stringify([status, json.code, json.detail, json.data]).replaceAll("secret", "nothing");
+  assert.equal(say(hidden), say(none));
+  assert.deepEqual(code(hidden), [503, "VIEW_BEHIND"]);
+  for (const version of [0, 9]) assert.equal(say(await asked(`secret@${version}`)), say(await asked(`nothing@${version}`)));
+  assert.equal((await asked("known@1")).status, 200);
+  assert.equal((await scene.get("deals?seen=secret@1", ann)).status, 200);
+  assert.equal((await scene.get("deals?seen=secret@1", admin)).status, 200);
+});
+
 test("one sees what one's team keeps, and changes only one's own, where that is what the role has", async () => {
   const { version } = await open("shared", ann);
   assert.equal((await scene.get("deals/shared", bob)).status, 200);

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { randomUUIDv7 } from "node:crypto";
 import { after, test } from "node:test";
-import type { Commit, EventStore } from "../../mixins/storage/event-store.ts";
+import { type Commit, type EventStore, PAGE_SIZE, readWhole } from "../../mixins/storage/event-store.ts";
 
 let made = 0;
 /** A stream of the test's own: all tests of a driver share one record. */
@@ -59,6 +59,21 @@ export const eventStoreContract = (open: () => EventStore | Promise<EventStore>)
     assert.deepEqual(ids(await store.read(stream, 2, 2)), ids(commits.slice(2, 4)));
     assert.deepEqual(await store.read(stream, 5), []);
     assert.deepEqual(await store.read("never"), []);
+  });
+
+  test("a long stream is read from any version in pages of any length, and says where more is to come", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const commits = chain(stream, 200);
+    await Promise.all(commits.map((commit) => store.append(commit)));
+    for (const version of [0, 1, 7, 63, 64, 65, 130, 191, 192, 199]) {
+      for (const limit of [1, 8, 9, 70, 1_000]) {
+        const page = await store.read(stream, version, limit);
+        assert.deepEqual(ids(page), ids(commits.slice(version, version + limit)), `${limit} after ${version}`);
+        if (version + limit < 200) assert.equal(page.more, true);
+        if (version + limit > 200) assert.equal(page.more, undefined);
+      }
+    }
   });
 
   test("a version is taken once", async () => {
@@ -170,5 +185,34 @@ export const eventStoreContract = (open: () => EventStore | Promise<EventStore>)
     assert.deepEqual(outcomes, ["fulfilled", "rejected", "fulfilled", "rejected", "fulfilled"]);
     assert.deepEqual(ids(await store.read(good)), ids(commits));
     assert.deepEqual([...(await store.read(bad)), ...(await store.read(worse))], []);
+  });
+
+  test("a page is never heavier than a few requests, however many commits are asked for; one that is heavier stands alone", async () => {
+    const store = await stored();
+    const stream = newStream();
+    const of = (n: number) => ({ events: [{ type: "Said", text: "x".repeat(n === 5 ? PAGE_SIZE + 1 : PAGE_SIZE / 5) } as never] });
+    const commits = chain(stream, 14, of);
+    for (const commit of commits) await store.append(commit);
+    const sizeOf = (page: readonly Commit[]) => JSON.stringify(page).length;
+    for (const from of [0, 4, 5, 6, 9]) {
+      const read: Commit[] = [];
+      for (let more: true | undefined = true; more; ) {
+        const page = await store.read(stream, from + read.length, 500);
+        assert.ok(page.length === 1 || sizeOf(page) < PAGE_SIZE * 1.1, `${page.length} commits of ${sizeOf(page)} characters`);
+        ({ more } = page);
+        read.push(...page);
+      }
+      assert.deepEqual(ids(read), ids(commits.slice(from)));
+    }
+    assert.deepEqual(ids(await readWhole(store, stream)), ids(commits));
+    const recorded: Commit[] = [];
+    for (let place = ""; ; ) {
+      const { commits, next } = await store.record(place, 500);
+      assert.ok(sizeOf(commits) < PAGE_SIZE * 1.5);
+      recorded.push(...commits.filter((commit) => commit.stream === stream));
+      if (next === place) break;
+      place = next;
+    }
+    assert.deepEqual(ids(recorded), ids(commits), "also in the record");
   });
 };
