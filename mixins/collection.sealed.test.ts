@@ -31,9 +31,9 @@ const start = async (t: TestContext, options: Parameters<typeof collection>[0], 
     running = false;
   };
   t.after(stop);
-  const { adapter } = broker.getLocalService("v1.members") as unknown as Collection;
+  const { adapter } = broker.getLocalService(`v1.${options.name}`) as unknown as Collection;
   const stored = async (id: string) => adapter.documents.consult(() => adapter.documents.look(id)!.document);
-  const ask = (action: string, params: object) => broker.call<Record<string, unknown>, object>(`v1.members.${action}`, params);
+  const ask = (action: string, params: object) => broker.call<Record<string, unknown>, object>(`v1.${options.name}.${action}`, params);
   return { broker, stored, ask, stop };
 };
 
@@ -60,6 +60,26 @@ test("what a room kept before it sealed fields is sealed behind its start, as so
   await stop();
   const again = await start(t, sealed);
   assert.equal((await again.ask("get", { id: "m-7" })).version, 2, "there is nothing left to be done");
+});
+
+test("what a room kept before it hid its personal fields from events is hidden behind its start", async (t) => {
+  const before = await start(t, { ...open, name: "people" }, false);
+  await before.ask("create", { id: "old", name: "Old Name" });
+  await before.stop();
+  const { broker, ask } = await start(t, { ...sealed, name: "people", personal: ["name"] });
+  const told = async () => {
+    const { commits } = await broker.call<{ commits: { stream: string; events: { document: { name: { digest?: string } } }[] }[] }>(
+      "v1.people.commits",
+    );
+    return commits[0]!.events[0]!.document.name;
+  };
+  await until(async () => Object.keys(await told()).join() === "digest");
+  assert.equal((await ask("get", { id: "old" })).name, "Old Name");
+  const digest = await told();
+  await ask("update", { id: "old", notes: ["one"] });
+  assert.deepEqual(await told(), digest);
+  await ask("update", { id: "old", name: "New Name" });
+  assert.notDeepEqual(await told(), digest);
 });
 
 test("a room that would sort by what is sealed, search it, or filter by it in no one form, is none", () => {
