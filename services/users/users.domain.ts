@@ -1,6 +1,5 @@
-import { Errors } from "moleculer";
 import type { User } from "../../mixins/core/context.ts";
-import { Rejected } from "../../mixins/core/errors.ts";
+import { invalid, Rejected } from "../../mixins/core/errors.ts";
 import { FOREIGN } from "../../mixins/core/ids.ts";
 import { ADMIN } from "../../mixins/core/policy.ts";
 import type { UserDocument } from "./users.events.ts";
@@ -29,10 +28,12 @@ const MOST_IN_TOKEN = 2_000; // characters as JSON: with all else that a token s
 /** The user; throws `VALIDATION_ERROR` where no token could say what he is, for he could log in and do nothing. */
 export const fitting = (user: Draft, change: Draft): Draft => {
   const { roles = [], teams = [] } = user;
-  if ((change.roles || change.teams) && JSON.stringify([roles, teams]).length > MOST_IN_TOKEN) {
-    const message = `The names of roles and teams are too long together: a token holds ${MOST_IN_TOKEN} characters of them`;
-    throw new Errors.ValidationError("Parameters validation error!", "VALIDATION_ERROR", [{ type: "tokenMax", field: "teams", message }]);
-  }
+  if ((change.roles || change.teams) && JSON.stringify([roles, teams]).length > MOST_IN_TOKEN)
+    throw invalid(
+      "teams",
+      "tokenMax",
+      `The names of roles and teams are ${MOST_IN_TOKEN} characters together at most, or no token holds them`,
+    );
   return user;
 };
 

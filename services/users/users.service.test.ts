@@ -43,6 +43,15 @@ test("what is remembered of requests about whoever is erased goes with him", asy
   await assert.rejects(call("update", { id: "ann", name: "Ann again" }, admin), { type: "DOCUMENT_ERASED", code: 409 });
 });
 
+test("a key counts for a day: what comes later under it is another request", async (t) => {
+  const meta = { user: { id: "root", roles: ["admin"] }, idempotencyKey: "a day" };
+  const made = await call("create", user("day", []), meta);
+  t.mock.timers.enable({ apis: ["Date"], now: Date.now() + 86_300_000 });
+  assert.deepEqual(await call("create", user("day", []), meta), made);
+  t.mock.timers.tick(200_000);
+  await assert.rejects(call("create", user("day", []), meta), { type: "DOCUMENT_EXISTS" });
+});
+
 test("who brings users of roles that are not his brings none of them", async () => {
   const meta = { user: { id: "pat", roles: ["reader"] } };
   const items = [user("r1", ["reader"]), user("t1", ["trader"])];
