@@ -1,6 +1,6 @@
 import type { ActionSchema, ServiceSchema } from "moleculer";
 import { answered, ERASED_AT, filterRule, fold, partial, type Rules, strict } from "./collection.fields.ts";
-import type { Call, Collection, CollectionOptions, Fields } from "./collection.mixin.ts";
+import { type Call, type Collection, type CollectionOptions, closedOf, type Fields } from "./collection.mixin.ts";
 import { decodeCursor, encodeCursor, pageParams } from "./collection.pages.ts";
 import { Unavailable } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
@@ -83,8 +83,9 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       permission: writes,
       params: { id, ...partial(changeable) },
       returns: document,
-      handler(this: Collection, ctx: Call) {
+      async handler(this: Collection, ctx: Call) {
         const { id, ...change } = ctx.params as { id: string };
+        await options.consider?.(this, [ctx.params]);
         const changed = this.once(ctx, () => this.change(ctx, this.demand(id, ctx.meta.ifVersion), change), { ids: [id] });
         return opened(this, changed);
       },
@@ -98,6 +99,7 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       returns: { id, version: "number|integer|min:1" },
       async handler(this: Collection, ctx: Call) {
         const id = ctx.params.id as string;
+        await options.consider?.(this, [{ id, removed: true }]);
         const removed = await this.once(ctx, () => {
           const found = this.adapter.documents.look(id);
           return found?.removed ? { id, version: found.document.version } : this.drop(ctx, this.demand(id, ctx.meta.ifVersion));
@@ -135,8 +137,9 @@ export const collectionActions = (options: CollectionOptions): Actions => {
       /** `onlyNew`: what is there already stays as it is. */
       params: { items: { type: "array", max: MAX_SAVED, items: item }, onlyNew: "boolean|optional" },
       returns: { created: count, changed: count, unchanged: count, skipped: count },
-      handler(this: Collection, ctx: Call) {
+      async handler(this: Collection, ctx: Call) {
         const items = ctx.params.items as Fields[];
+        await options.consider?.(this, items);
         const ids = options.sealed && items.map((item) => (item.id as string | undefined) ?? options.idFrom!(item));
         return this.once(ctx, () => saveMany(this, options, ctx), { ids, fresh: items.filter(asksSealed).length });
       },
@@ -218,17 +221,17 @@ const readPage = ({ adapter }: Collection, options: CollectionOptions, params: F
  * Each as a creation or a change, none where one is refused. What was removed, or takes no changes, stays as it is: an import does not
  * undo what people did; with `onlyNew` whatever is there stays. A thousand take some 30 ms of the process's time.
  */
-const saveMany = (room: Collection, { idFrom, closed }: CollectionOptions, ctx: Call) => {
+const saveMany = (room: Collection, options: CollectionOptions, ctx: Call) => {
   const { items, onlyNew } = ctx.params as { items: Fields[]; onlyNew?: boolean };
   const counts = { created: 0, changed: 0, unchanged: 0, skipped: 0 };
   const save = ({ id: given, ...rest }: Fields): keyof typeof counts => {
-    const id = (given as string | undefined) ?? idFrom!(rest);
+    const id = (given as string | undefined) ?? options.idFrom!(rest);
     const found = room.adapter.documents.look(id);
     if (!found) {
       room.add(ctx, id, rest);
       return "created";
     }
-    if (found.removed || closed?.(found.document)) return "skipped";
+    if (found.removed || closedOf(options, found.document)) return "skipped";
     if (onlyNew) return "unchanged";
     return room.change(ctx, found.document, rest).version === found.document.version ? "unchanged" : "changed";
   };

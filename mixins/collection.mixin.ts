@@ -8,14 +8,14 @@ import { collectionActions } from "./collection.actions.ts";
 import { checker, ERASED_AT, fold, type Rules } from "./collection.fields.ts";
 import { sealedRoom } from "./collection.sealed.ts";
 import type { Sealing } from "./collection.sealing.ts";
-import type { Meta } from "./core/context.ts";
+import type { Meta, User } from "./core/context.ts";
 import { Rejected } from "./core/errors.ts";
 import { id as anyId } from "./core/ids.ts";
 import { type Idempotency, idempotency } from "./idempotency.mixin.ts";
 import { forgetFigures, publishing, tellFigures } from "./runtime/room.figures.ts";
 import { refuseTaken } from "./storage/collection.writes.ts";
 import type { CollectionAdapter, IndexDeclaration, Stored } from "./storage/collection-store.ts";
-import { type Change, type Shown, shown } from "./storage/document-log.ts";
+import { type Change, type Shown, shown, withSalt } from "./storage/document-log.ts";
 import { openCollectionAdapter } from "./storage/open.ts";
 import type { Document, Query } from "./storage/query.ts";
 
@@ -50,8 +50,17 @@ export interface CollectionOptions {
   listed?: Query;
   /** The room's own rules: answers with the document as it is to be stored, or throws. `change` is what was asked for. */
   prepare?: (document: Fields, change: Fields, before: Fields | undefined) => Fields;
+  /** Throws where whoever asks may not make this of what was; of a removal `after` is nothing. Before anything is stored, or a key destroyed. */
+  guard?: (caller: User | undefined, before: Fields | undefined, after: Fields | undefined) => void;
+  /** Throws where these changes may not be, for what stands in other documents. It is asked before the write, and holds nothing until then. */
+  consider?: (room: Collection, changes: readonly Fields[]) => Promise<void>;
   /** Why a document takes no more changes; `saveMany` passes it over. */
   closed?: (document: Fields) => Rejected | undefined;
+  /**
+   * Fields of a person that stand open in the store, for lists are sorted and searched by them, and go with him when he is erased: of each an event,
+   * and so whoever keeps events, has a digest that changes with it, under a salt which goes with the document.
+   */
+  personal?: readonly string[];
   /**
    * Fields that are encrypted under a key of the document's own, wherever it goes: only this room opens them, in the answers of its actions. `exact`:
    * those that can be looked for, each with the one form of its values.
@@ -163,26 +172,35 @@ export const documents = (options: CollectionOptions): ServiceSchema => {
         refuseTaken(this.adapter.documents, id);
         const now = new Date().toISOString();
         const document = complete(options, check, { _id: id }, fields, undefined, this.sealing);
-        return shown(this.adapter.documents.put({ ...document, createdAt: now, updatedAt: now }, changeOf(ctx, `${options.entity}Saved`)));
+        options.guard?.(callerOf(ctx), undefined, document);
+        return shown(
+          this.adapter.documents.put(
+            { ...withSalt(options, document), createdAt: now, updatedAt: now },
+            changeOf(ctx, `${options.entity}Saved`),
+          ),
+        );
       },
 
       change(this: Collection, ctx: Call, before: Stored, change: Fields): Shown {
-        const closed = options.closed?.(before);
+        const closed = closedOf(options, before);
         if (closed) throw closed;
         const document = complete(options, check, before, change, before, this.sealing);
+        options.guard?.(callerOf(ctx), before, document);
         if (isDeepStrictEqual(document, before)) return shown(before);
         document.updatedAt = new Date().toISOString();
-        return shown(this.adapter.documents.put(document, changeOf(ctx, `${options.entity}Saved`)));
+        return shown(this.adapter.documents.put(withSalt(options, document), changeOf(ctx, `${options.entity}Saved`)));
       },
 
       eraseNow(this: Collection, ctx: Call, before: Stored, change: Fields): Shown {
         const erased = this.sealing!.erased(before) as Stored;
         const document = complete(options, check, erased, change, erased, this.sealing);
         const now = new Date().toISOString();
+        this.adapter.documents.forget(before._id);
         return shown(this.adapter.documents.put({ ...document, updatedAt: now, erasedAt: now }, changeOf(ctx, `${options.entity}Saved`)));
       },
 
       drop(this: Collection, ctx: Call, before: Stored): Shown {
+        options.guard?.(callerOf(ctx), before, undefined);
         return shown(this.adapter.documents.remove(before._id, changeOf(ctx, `${options.entity}Removed`))!);
       },
     },
@@ -248,6 +266,15 @@ const copy = (value: unknown): unknown => {
   const entries = Object.entries(value).filter(([key, part]) => part !== null && part !== undefined && key !== "__proto__");
   return Object.fromEntries(entries.map(([key, part]) => [key, copy(part)]));
 };
+
+/** Why it takes no more changes: what was erased is nobody's record any more, and would be somebody's again. */
+export const closedOf = ({ closed, entity }: CollectionOptions, document: Fields): Rejected | undefined =>
+  document.erasedAt === undefined
+    ? closed?.(document)
+    : new Rejected("DOCUMENT_ERASED", `This ${entity.toLowerCase()} was erased and takes no more changes; create another one`, 409);
+
+/** Whoever asks; nobody where a room does something in its own name. */
+export const callerOf = ({ level, meta }: Call): User | undefined => (level > 1 ? undefined : meta.user);
 
 const changeOf = (ctx: Call, type: string): Change => {
   const at = Date.now();

@@ -31,10 +31,10 @@ const start = async (t: TestContext, options: Parameters<typeof collection>[0], 
     running = false;
   };
   t.after(stop);
-  const { adapter } = broker.getLocalService("v1.members") as unknown as Collection;
+  const { adapter } = broker.getLocalService(`v1.${options.name}`) as unknown as Collection;
   const stored = async (id: string) => adapter.documents.consult(() => adapter.documents.look(id)!.document);
-  const ask = (action: string, params: object) => broker.call<Record<string, unknown>, object>(`v1.members.${action}`, params);
-  return { broker, stored, ask, stop };
+  const ask = (action: string, params: object) => broker.call<Record<string, unknown>, object>(`v1.${options.name}.${action}`, params);
+  return { broker, adapter, stored, ask, stop };
 };
 
 test("what a room kept before it sealed fields is sealed behind its start, as soon as the vault is there, and once", async (t) => {
@@ -80,6 +80,24 @@ test("a removal that was cut off before its key was destroyed is completed with 
   await until(async () => (await left()).length === 1);
   assert.deepEqual(await left(), [keys[2]]);
   assert.deepEqual((await ask("get", { id: "keep" })).notes, keep.notes);
+});
+
+test("what a room kept before it hid its personal fields from events is hidden behind its start", async (t) => {
+  const before = await start(t, { ...open, name: "people" }, false);
+  await before.ask("create", { id: "old", name: "Old Name" });
+  await before.stop();
+  const { adapter, ask } = await start(t, { ...sealed, name: "people", personal: ["name"] });
+  const told = async () => {
+    const { commits } = await adapter.documents.record("", 10);
+    return commits[0]!.events[0]!.document!.name as { digest?: string };
+  };
+  await until(async () => Object.keys(await told()).join() === "digest");
+  assert.equal((await ask("get", { id: "old" })).name, "Old Name");
+  const digest = await told();
+  await ask("update", { id: "old", notes: ["one"] });
+  assert.deepEqual(await told(), digest);
+  await ask("update", { id: "old", name: "New Name" });
+  assert.notDeepEqual(await told(), digest);
 });
 
 test("a room that would sort by what is sealed, search it, or filter by it in no one form, is none", () => {

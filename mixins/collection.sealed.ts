@@ -1,11 +1,12 @@
 import { randomUUIDv7 } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import type { Service, ServiceSchema } from "moleculer";
 import { keyOf } from "./actor.key.ts";
-import type { Call, Collection, CollectionOptions } from "./collection.mixin.ts";
+import { type Call, type Collection, type CollectionOptions, callerOf } from "./collection.mixin.ts";
 import { faultOf, Sealing } from "./collection.sealing.ts";
 import type { Stored } from "./storage/collection-store.ts";
-import { type Shown, shown } from "./storage/document-log.ts";
+import { type Shown, shown, withSalt } from "./storage/document-log.ts";
 import { openSchemaStore } from "./storage/open.ts";
 import { blindIndex } from "./trust/sealed.ts";
 import { Vault } from "./trust/vault.ts";
@@ -13,14 +14,14 @@ import { Vault } from "./trust/vault.ts";
 const CALL = 3_000; // milliseconds that the vault may take
 const AGAIN = 1_000; // milliseconds until sealing what is there is tried again
 const PAGE = 200;
-const SAYS = "what the room seals and stood there open is sealed";
+const SAYS = "what stood there open is sealed, or has a salt for its digest";
 
 type SealedCollection = Service &
   Collection & { sealing: Sealing; stopping?: AbortController; eraseNow(ctx: Call, before: Stored, change: object): Shown };
 
 /** What a room with sealed fields has beside the others: its keys, and that everything which is written goes by them. */
 export const sealedRoom = (options: CollectionOptions): Partial<ServiceSchema> => {
-  const { sealed = [], exact = {}, name, entity } = options;
+  const { sealed = [], exact = {}, name } = options;
   const fault = faultOf({ sealed, exact }, [...options.sorts, options.folded ?? ""], options.filters ?? []);
   if (fault) throw new Error(`${name}: ${fault}`);
   return {
@@ -30,7 +31,7 @@ export const sealedRoom = (options: CollectionOptions): Partial<ServiceSchema> =
     },
     started(this: SealedCollection) {
       this.stopping = new AbortController();
-      void sealAll(this, entity, this.stopping.signal);
+      void sealAll(this, options, this.stopping.signal);
       void forgetAll(this, this.stopping.signal);
     },
     stopped(this: SealedCollection) {
@@ -62,33 +63,45 @@ export const sealedRoom = (options: CollectionOptions): Partial<ServiceSchema> =
       async erase(this: SealedCollection, ctx: Call, id: string, change: object) {
         const { documents } = this.adapter;
         const found = await documents.consult(() => this.demand(id, ctx.meta.ifVersion));
+        options.guard?.(callerOf(ctx), found, undefined);
+        await options.consider?.(this, [{ id, ...change }]);
         for (let document = found; ; document = await documents.consult(() => this.demand(id))) {
           const keys = this.sealing.keysOf(document);
           await this.sealing.vault.destroy(keys);
           const erased = await documents.write(() => {
             const before = this.demand(id);
             if (this.sealing.keysOf(before).some((key) => !keys.includes(key))) return undefined; // it was changed meanwhile
-            return before.erasedAt && !this.sealing.lacksSeal(before) ? shown(before) : this.eraseNow(ctx, before, change);
+            return nothingLeft(this.sealing, before, change) ? shown(before) : this.eraseNow(ctx, before, change);
           });
-          if (erased) return (await this.open([erased]))[0];
+          if (!erased) continue;
+          documents.purge?.();
+          return (await this.open([erased]))[0];
         }
       },
     },
   } as unknown as Partial<ServiceSchema>;
 };
 
+/** Whether it was erased, and nobody has filled it again, nor a backup. */
+const nothingLeft = (sealing: Sealing, document: Stored, change: object): boolean =>
+  document.erasedAt !== undefined &&
+  !sealing.lacksSeal(document) &&
+  sealing.keysOf(document).length === 0 &&
+  Object.entries(change).every(([name, value]) => isDeepStrictEqual(document[name] ?? null, value));
+
 /** Seals what was stored before the room sealed it: once, beside all else. What is changed meanwhile is sealed by that. */
-const sealAll = async (room: SealedCollection, entity: string, signal: AbortSignal): Promise<void> => {
+const sealAll = async (room: SealedCollection, options: CollectionOptions, signal: AbortSignal): Promise<void> => {
   const store = openSchemaStore(room.name);
+  const says = `${SAYS}: ${[...(options.sealed ?? []), ...(options.personal ?? [])].join(", ")}`;
   try {
-    if ((await store.ran()).some(({ number }) => number === 0)) return;
+    if ((await store.ran()).some((step) => step.number === 0 && step.says === says)) return;
     for (let after = ""; ; ) {
-      const next = await sealPage(room, entity, after).catch((error) => {
+      const next = await sealPage(room, options, after).catch((error) => {
         room.logger.warn({ event: "sealing.waits", error: String(error) }, "what was stored before it was sealed is sealed later");
         return delay(AGAIN, undefined, { signal });
       });
       if (signal.aborted) return;
-      if (next === after) return await store.note({ number: 0, kind: "expand", says: SAYS, since: 0, at: Date.now() });
+      if (next === after) return await store.note({ number: 0, kind: "expand", says, since: 0, at: Date.now() });
       after = next ?? after;
     }
   } catch (error) {
@@ -98,17 +111,19 @@ const sealAll = async (room: SealedCollection, entity: string, signal: AbortSign
   }
 };
 
-const sealPage = async (room: SealedCollection, entity: string, after: string): Promise<string> => {
+const sealPage = async (room: SealedCollection, options: CollectionOptions, after: string): Promise<string> => {
   const { documents } = room.adapter;
   const { commits, next } = await documents.record(after, PAGE);
-  const open = commits.filter(({ events: [event] }) => event?.document && room.sealing.lacksSeal(event.document));
+  const open = commits.filter(({ events: [event] }) => event?.document && lacks(room.sealing, options, event.document));
   for (const { stream: id } of open) {
     const seal = () => {
       const found = documents.look(id);
-      if (!found || found.removed || !room.sealing.lacksSeal(found.document)) return;
+      if (!found || found.removed) return;
+      const { document } = found;
+      if (!room.sealing.lacksSeal(document) && withSalt(options, document) === document) return;
       const now = Date.now();
-      const change = { id: randomUUIDv7(), type: `${entity}Saved`, cause: "schema", at: now, occurredAt: now };
-      documents.put(room.sealing.seal(found.document, found.document), change);
+      const change = { id: randomUUIDv7(), type: `${options.entity}Saved`, cause: "schema", at: now, occurredAt: now };
+      documents.put(withSalt(options, room.sealing.seal(document, document)), change);
     };
     await room.sealing.write(seal, 1, (complete) => documents.write(complete));
   }
@@ -131,6 +146,11 @@ const forgetAll = async ({ adapter, sealing }: SealedCollection, signal: AbortSi
     after = next ?? after;
   }
 };
+
+/** By its event, which shows a personal field that has no salt yet as it is. */
+const lacks = (sealing: Sealing, { personal = [] }: CollectionOptions, told: Shown): boolean =>
+  sealing.lacksSeal(told) ||
+  (told.erasedAt === undefined && personal.some((name) => name in told && !(told[name] as { digest?: string }).digest));
 
 const asksSealed = (params: Record<string, unknown>, sealed: readonly string[]): boolean =>
   [params, ...((params.items as Record<string, unknown>[] | undefined) ?? [])].some((one) =>

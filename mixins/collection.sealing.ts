@@ -190,7 +190,7 @@ export class Sealing {
   erased(document: Stored): Document {
     const result: Fields = { ...document };
     for (const name of this.fields.sealed) if (name in result) result[name] = ERASED;
-    for (const name of [KEY, ...Object.keys(this.fields.exact).map((field) => `_${field}`)]) delete result[name];
+    for (const name of [KEY, "_salted", ...Object.keys(this.fields.exact).map((field) => `_${field}`)]) delete result[name];
     return result as Document;
   }
 

@@ -70,6 +70,8 @@ export interface Documents {
   put(document: Document, change: Change): Stored;
   /** Leaves a tombstone, with the next version. Answers with it. */
   remove(id: string, change: Change): Stored | undefined;
+  /** Forgets what was answered about this document under callers' keys. Before its `put`. */
+  forget(id: string): void;
   /**
    * Makes the write depend on a document that it may not change: it is stored only if that one is still as it was looked
    * at. Call it where two writes, each right alone, could together be wrong (two doubles merged into each other).
@@ -91,6 +93,8 @@ export interface CollectionStore extends Documents {
    * others refer to. There a key is known by the documents that the request is about, and lives as long as they keep it.
    */
   write<T>(work: () => T, key?: RequestKey): Promise<T>;
+  /** What was overwritten or forgotten stands in none of the store's files any more, as far as that is up to us. */
+  purge?(): void;
   /** Runs `work` on documents as they are now. It must not await, may run again, and changes nothing. At once on SQLite. */
   consult<T>(work: () => T): T | Promise<T>;
   /** All that match, in order. Without a limit there may be 10,000 at most, else it throws `QUERY_TOO_WIDE`. */

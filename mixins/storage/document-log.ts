@@ -1,3 +1,5 @@
+import { createHmac, randomBytes } from "node:crypto";
+import { isDeepStrictEqual } from "node:util";
 import type { Logged } from "./event-store.ts";
 import type { Document } from "./query.ts";
 
@@ -46,6 +48,33 @@ export const shown = (document: Document): Shown => {
   const view: Record<string, unknown> = { id: document._id };
   for (const key of Object.keys(document)) if (key[0] !== "_") view[key] = document[key];
   return view as Shown;
+};
+
+/** What a room keeps of its document's personal fields: which they are, and what their digests in events are made with. */
+interface Salted {
+  readonly salt: string;
+  readonly fields: readonly string[];
+}
+
+/** With a salt of its own, where it has personal fields and none yet. */
+export const withSalt = <T extends Document>({ personal }: { personal?: readonly string[] }, document: T): T => {
+  const { _salted } = document as { _salted?: Salted };
+  if (!personal || "erasedAt" in document || isDeepStrictEqual(_salted?.fields, personal)) return document;
+  return { ...document, _salted: { salt: _salted?.salt ?? randomBytes(16).toString("base64url"), fields: personal } };
+};
+
+/** A document as its event tells it: of a personal field a digest, which changes with it and says nothing once the salt is gone. */
+export const told = (document: Document): Shown => {
+  const view = shown(document);
+  const { salt = "", fields = [] } = ((document as { _salted?: Salted })._salted ?? {}) as Partial<Salted>;
+  for (const name of fields)
+    if (name in view)
+      view[name] = {
+        digest: createHmac("sha256", salt)
+          .update(`${name} ${JSON.stringify(view[name])}`)
+          .digest("base64url"),
+      };
+  return view;
 };
 
 /** What is left of a document that is removed: its name, and that of the key which is to be destroyed with it. */

@@ -71,7 +71,7 @@ export class MongoDocuments implements CollectionStore {
     try {
       for (let tries = 1; ; tries++) {
         const outcome = await this.#run(draft, work, WHOLE, tries === 1);
-        const before = key && recalled(draft.rows(), key);
+        const before = key && recalled(draft.rows(), key, Date.now());
         if (before) return JSON.parse(before.answer);
         if ("error" in outcome) throw outcome.error;
         if (key) draft.remember(key, outcome.answer, Date.now());
@@ -109,6 +109,10 @@ export class MongoDocuments implements CollectionStore {
 
   remove(id: string, change: Change): Stored | undefined {
     return this.#within().remove(id, change);
+  }
+
+  forget(id: string): void {
+    this.#within().forgetAnswers(id);
   }
 
   hold(id: string): void {

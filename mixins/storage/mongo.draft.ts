@@ -1,5 +1,5 @@
 import { randomUUIDv7 } from "node:crypto";
-import type { Documents, Looked, RequestKey, Stored } from "./collection-store.ts";
+import type { Looked, RequestKey, Stored } from "./collection-store.ts";
 import { type Change, following, ofTombstone } from "./document-log.ts";
 import { remembering } from "./mongo.keys.ts";
 import { type Answered, type DocumentRow, documentOf, lookedOf, type Origin, storable } from "./mongo.rows.ts";
@@ -22,10 +22,11 @@ export interface Staged {
  * and not known yet counts as not there and is noted down, so that one run finds all that is to be loaded, and nobody
  * can catch a signal that is none of his business; what such a run says is worth nothing but for `guessed`.
  */
-export class Draft implements Documents {
+export class Draft {
   readonly #known = new Map<string, DocumentRow | undefined>();
   #staged = new Map<string, Staged>();
   #looked = new Set<string>();
+  #forgotten = new Set<string>();
   #missing = new Set<string>();
 
   /** The ids that the last run asked for. */
@@ -62,6 +63,7 @@ export class Draft implements Documents {
   begin(): void {
     this.#staged = new Map();
     this.#looked = new Set();
+    this.#forgotten = new Set();
     this.#missing = new Set();
   }
 
@@ -73,6 +75,10 @@ export class Draft implements Documents {
 
   forget(): void {
     this.#known.clear();
+  }
+
+  forgetAnswers(id: string): void {
+    this.#forgotten.add(id);
   }
 
   row(id: string): DocumentRow | undefined {
@@ -125,7 +131,7 @@ export class Draft implements Documents {
     const before = this.look(id);
     const held = this.#staged.get(id);
     const last = (held?.after ?? this.#known.get(id))?._write;
-    const { keys } = last ?? {};
+    const keys = this.#forgotten.has(id) ? undefined : last?.keys;
     const version = (before?.document.version ?? 0) + 1;
     const after = {
       ...(storable({ ...document, version }) as object),

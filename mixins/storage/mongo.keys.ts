@@ -7,9 +7,9 @@ const MOST_TEXT = 65_536; // characters of their answers; the last one always st
 const KEPT_FOR = 86_400_000; // milliseconds
 
 /** What was answered under this key, where one of the documents that the request is about has it. Throws `KEY_REUSED` for another request. */
-export const recalled = (rows: Iterable<DocumentRow>, { once, digest }: RequestKey): Answered | undefined => {
+export const recalled = (rows: Iterable<DocumentRow>, { once, digest }: RequestKey, now: number): Answered | undefined => {
   for (const { _write } of rows) {
-    const before = _write.keys?.find((key) => key.once === once);
+    const before = _write.keys?.find((key) => key.once === once && key.at >= now - KEPT_FOR);
     if (!before) continue;
     if (before.digest !== digest) throw new Rejected("KEY_REUSED", "This key came with another request before");
     return before;

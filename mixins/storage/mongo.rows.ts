@@ -1,5 +1,5 @@
 import type { Looked, Stored } from "./collection-store.ts";
-import { type Change, type DocumentEvent, shown } from "./document-log.ts";
+import { type Change, type DocumentEvent, told } from "./document-log.ts";
 import type { Logged } from "./event-store.ts";
 import type { Row } from "./mongo.host.ts";
 
@@ -66,7 +66,7 @@ export const lookedOf = (row: DocumentRow): Looked => ({
 /** A row's event, as a log has it. */
 export const commitOf = (row: DocumentRow): Logged<DocumentEvent> => {
   const { open, removed, held, keys, type, ...origin } = row._write;
-  const document = shown(documentOf(row));
+  const document = told(documentOf(row));
   const event: DocumentEvent = removed === undefined ? { type, document } : { type };
   return { ...origin, position: 0, stream: row._id, version: row.version, events: [event] };
 };

@@ -12,7 +12,7 @@ import type {
   Stored,
 } from "./collection-store.ts";
 import type { Change, DocumentEvent, DocumentLog } from "./document-log.ts";
-import { following, ofTombstone, shown } from "./document-log.ts";
+import { following, ofTombstone, told } from "./document-log.ts";
 import type { Logged, Part } from "./event-store.ts";
 import { type Plan, parseSort, planOf, type Sort } from "./query.plan.ts";
 import { type Document, type Filter, matches, parse, type Query } from "./query.ts";
@@ -55,6 +55,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
     this.#file = file;
     const { db } = file;
     // AUTOINCREMENT: a position is never used twice, also after the document that had the last one is gone
+    file.define("PRAGMA secure_delete = ON"); // what was overwritten is nowhere in the file
     file.define(`
       CREATE TABLE IF NOT EXISTS collection (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -87,8 +88,7 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
 
   write<T>(work: () => T, key?: RequestKey): Promise<T> {
     if (!key) return this.#file.write(work);
-    this.#keys ??= new SqliteKeys(this.#file);
-    const keys = this.#keys;
+    const keys = this.#answers();
     return this.#file.write(() => keys.once(key.once, key.digest, Date.now(), work));
   }
 
@@ -138,6 +138,20 @@ export class SqliteDocuments implements CollectionStore, DocumentLog {
   #changed(id: string, change: Change, before: Looked | undefined): string {
     const last = before && (JSON.parse(this.#change.get(id)!.change as string) as Change);
     return JSON.stringify(following(change, last, before?.document.version ?? 0));
+  }
+
+  forget(id: string): void {
+    this.#answers().forget(id);
+  }
+
+  /** The journal's turn is over with this: it held pages as they were. Where another process reads just now, the next one sees to it. */
+  purge(): void {
+    this.#file.db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  }
+
+  #answers(): SqliteKeys {
+    this.#keys ??= new SqliteKeys(this.#file);
+    return this.#keys;
   }
 
   /** Nothing else is written while this write runs. */
@@ -265,7 +279,7 @@ const inOrder = (documents: Stored[], order: readonly Sort[]): Stored[] =>
 
 const toCommit = ({ position, body, change, removed }: Record<string, unknown>): Logged<DocumentEvent> => {
   const { type, ...origin } = JSON.parse(change as string) as Change;
-  const document = shown(JSON.parse(body as string));
+  const document = told(JSON.parse(body as string));
   const event: DocumentEvent = removed === null ? { type, document } : { type };
   return { ...origin, position: position as number, stream: document.id, version: document.version, events: [event] };
 };

@@ -81,6 +81,8 @@ export interface Account {
   readonly _identities?: readonly Identity[];
   /** Their ids: each is one user's alone, and found by. */
   readonly _identityIds?: readonly string[];
+  /** Ids of those that were taken back: they log nobody in until he links them himself. */
+  readonly _takenBack?: readonly string[];
   /** Sessions ended before their time, as long as a token of theirs may count. */
   readonly _ended?: readonly { readonly id: string; readonly at: number }[];
   /** What the latest tokens say that he is. */
@@ -140,7 +142,7 @@ export const ended = (account: Account, ids: readonly string[], at: number, kept
 };
 
 /**
- * Ends all of them and takes all API keys back; tokens given out before count no more, by their time and by their session, for one may be
+ * Ends all of them, takes all API keys back, and a link that was given out; tokens given out before count no more, by their time and by their session, for one may be
  * made at this very moment.
  */
 export const endedAll = (account: Account, at: number, kept: number): Change => ({
@@ -152,6 +154,7 @@ export const endedAll = (account: Account, at: number, kept: number): Change => 
   ),
   _sessions: null,
   _keys: null,
+  _link: null,
   _voidBefore: at,
 });
 
@@ -172,7 +175,7 @@ export const standing = ({ roles, teams = [] }: { roles: readonly string[]; team
  */
 export const followed = (account: Account, { active, gone, roles }: Followed, at: number, kept: number): Change => {
   if (gone) {
-    const secrets = { _hash: null, _link: null, _second: null, _identities: null, _identityIds: null };
+    const secrets = { _hash: null, _link: null, _second: null, _identities: null, _identityIds: null, _takenBack: null };
     const nothing = { ...secrets, _roles: null, password: null, secondFactor: null };
     return account._hash || account._link || account._identities || !account._closed
       ? { ...endedAll(account, at, kept), ...nothing, _closed: true }
@@ -190,7 +193,6 @@ export const followed = (account: Account, { active, gone, roles }: Followed, at
 export const withPassword = (account: Account, hash: string, at: number, kept: number): Change => ({
   ...endedAll(account, at, kept),
   _hash: hash,
-  _link: null,
   password: new Date(at).toISOString(),
 });
 

@@ -4,10 +4,11 @@ import { action } from "../../mixins/core/params.ts";
 import { SOMEBODY } from "../../mixins/core/policy.ts";
 import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { type Account, type Change, endedAll, type Identity } from "./auth.domain.ts";
-import { type Auth, accountOf, asker, changeAccount } from "./auth.room.ts";
+import { type Auth, accountOf, asker, changeAccount, lookedAfter } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 
 const MOST = 10;
+const MOST_TAKEN_BACK = 100;
 
 /** What a subject of an issuer is known by. Written as JSON no two are the same, whatever is in them. */
 export const identityId = (issuer: string, subject: string): string =>
@@ -18,7 +19,7 @@ export const identityId = (issuer: string, subject: string): string =>
 export const has = ({ _identities = [] }: Account, id: string): boolean => _identities.some((one) => one.id === id);
 
 /** With one more. An issuer knows a user once: were his address given to somebody else there, that one must not get in beside him. Throws `IDENTITY_TAKEN`. */
-export const withIdentity = ({ _identities = [] }: Account, identity: Identity): Change => {
+export const withIdentity = ({ _identities = [], _takenBack }: Account, identity: Identity): Change => {
   if (_identities.some(({ issuer }) => issuer === identity.issuer))
     throw new Rejected(
       "IDENTITY_TAKEN",
@@ -26,8 +27,15 @@ export const withIdentity = ({ _identities = [] }: Account, identity: Identity):
       409,
     );
   if (_identities.length >= MOST) throw new Rejected("IDENTITY_TAKEN", `A user has ${MOST} of these at most`, 409);
-  return listed([..._identities, identity]);
+  const left = _takenBack?.filter((id) => id !== identity.id);
+  return { ...listed([..._identities, identity]), ...(_takenBack && { _takenBack: left!.length > 0 ? left : null }) };
 };
+
+/** Without these: the provider's word alone brings none of them back, or they would be there again with the next login. */
+const takenBack = ({ _identities = [], _takenBack = [] }: Account, ended: readonly Identity[]): Change => ({
+  ...listed(_identities.filter((one) => !ended.includes(one))),
+  _takenBack: [...new Set([..._takenBack, ...ended.map(({ id }) => id)])].slice(-MOST_TAKEN_BACK),
+});
 
 const listed = (identities: readonly Identity[]): Change => ({
   _identities: identities.length > 0 ? identities : null,
@@ -68,7 +76,10 @@ export const removeIdentity = action({
       const left = account._identities!.filter(({ id }) => id !== ctx.params.identity);
       if (left.length === 0 && account._hash === undefined)
         throw new Rejected("IDENTITY_LAST", "Nothing else logs you in: have yourself given a link for a password first", 409);
-      return listed(left);
+      return takenBack(
+        account,
+        account._identities!.filter(({ id }) => id === ctx.params.identity),
+      );
     });
     return { ended: 1 };
   },
@@ -82,9 +93,12 @@ export const endIdentities = action({
   params: { user: shapes.userId },
   returns: shapes.count,
   async handler(this: Auth, ctx) {
-    asker(ctx);
+    await lookedAfter(ctx, ctx.params.user);
     const { _identities = [] } = await accountOf(this, ctx.params.user);
-    await changeAccount(this, ctx, ctx.params.user, (account) => ({ ...endedAll(account, Date.now(), ENDED_FOR), ...listed([]) }));
+    await changeAccount(this, ctx, ctx.params.user, (account) => ({
+      ...endedAll(account, Date.now(), ENDED_FOR),
+      ...takenBack(account, account._identities ?? []),
+    }));
     return { ended: _identities.length };
   },
 });

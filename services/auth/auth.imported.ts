@@ -1,7 +1,7 @@
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
 import { unfitHash } from "./auth.passwords.ts";
-import { type Auth, activeUser, asker, changeAccount } from "./auth.room.ts";
+import { type Auth, changeAccount, lookedAfter } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 
 export const importHash = action({
@@ -13,12 +13,11 @@ export const importHash = action({
   params: { user: shapes.userId, hash: { type: "string", min: 1, max: 512 } },
   returns: { user: "string", email: "string" },
   async handler(this: Auth, ctx) {
-    asker(ctx);
     const { user: id, hash } = ctx.params;
+    const user = await lookedAfter(ctx, id);
     const unfit = unfitHash(hash);
     if (unfit) throw new Rejected("HASH_REFUSED", unfit);
-    const user = await activeUser(ctx, id);
-    if (!user) throw new Rejected("USER_NOT_ACTIVE", "There is no such user, or he is disabled", 404);
+    if (user?.status !== "active") throw new Rejected("USER_NOT_ACTIVE", "There is no such user, or he is disabled", 404);
     await changeAccount(this, ctx, id, (account) => {
       if (account._hash !== undefined)
         throw new Rejected("PASSWORD_SET", "This user has a password already, which an import does not undo", 409);

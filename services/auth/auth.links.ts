@@ -4,7 +4,7 @@ import { ANYONE } from "../../mixins/core/policy.ts";
 import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { acceptable } from "./auth.check.ts";
 import { LINK_COUNTS, linkInvalid, standing, takeLink, withPassword } from "./auth.domain.ts";
-import { type Auth, type AuthCall, accountOf, activeUser, asker, changeAccount, type Known } from "./auth.room.ts";
+import { type Auth, type AuthCall, accountOf, activeUser, changeAccount, type Known, lookedAfter } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { composed, digestOf, newSecret, parted } from "./auth.tokens.ts";
 
@@ -28,9 +28,9 @@ export const invite = action({
   params: { user: shapes.userId },
   returns: link,
   async handler(this: Auth, ctx) {
-    asker(ctx);
     const { user } = ctx.params;
-    if (!(await activeUser(ctx, user))) throw new Rejected("USER_NOT_ACTIVE", "There is no such user, or he is disabled", 404);
+    if ((await lookedAfter(ctx, user))?.status !== "active")
+      throw new Rejected("USER_NOT_ACTIVE", "There is no such user, or he is disabled", 404);
     return makeLink(this, ctx, user);
   },
 });

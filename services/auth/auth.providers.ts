@@ -199,7 +199,8 @@ const letIn = async (auth: Auth, ctx: AuthCall, user: Known, ticket: Ticket, cod
   if (code !== undefined) taken(await accountOf(auth, user.id), code, Date.now()); // a wrong one leaves the ticket for another try
   if (code !== undefined) await takeOnce(auth, "ticket of a login", ticket);
   return openSession(auth, ctx, user, { at, agent }, (account) => {
-    if ((account._voidBefore ?? 0) > at || (known && !has(account, identity.id))) throw unknownUser();
+    const ended = known ? !has(account, identity.id) : account._takenBack?.includes(identity.id);
+    if ((account._voidBefore ?? 0) > at || ended) throw unknownUser();
     return { ...taken(account, code, Date.now()), ...(has(account, identity.id) ? {} : withIdentity(account, identity)) };
   });
 };

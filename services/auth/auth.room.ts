@@ -2,10 +2,10 @@ import { randomUUIDv7 } from "node:crypto";
 import type { Context } from "moleculer";
 import type { Collection } from "../../mixins/collection.mixin.ts";
 import type { Meta, User } from "../../mixins/core/context.ts";
-import { Rejected } from "../../mixins/core/errors.ts";
 import { config } from "../../mixins/runtime/config.ts";
 import type { Stored } from "../../mixins/storage/collection-store.ts";
 import { signed, TOKEN_SECONDS } from "../../mixins/trust/access-token.ts";
+import { askerOf, requireRoles } from "../../mixins/trust/asker.ts";
 import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { type Account, began, type Change, standing } from "./auth.domain.ts";
 import type { GuessLimit } from "./auth.guesses.ts";
@@ -72,9 +72,13 @@ export const openSession = async (
 
 /** The user whose account it is, where he may log in. */
 export const activeUser = async (ctx: AuthCall, id: string): Promise<Known | undefined> => {
+  const user = await knownUser(ctx, id);
+  return user?.status === "active" ? user : undefined;
+};
+
+const knownUser = async (ctx: AuthCall, id: string): Promise<Known | undefined> => {
   try {
-    const user = await ctx.call<Known, object>("v1.users.get", { id });
-    return user.status === "active" ? user : undefined;
+    return await ctx.call<Known, object>("v1.users.get", { id });
   } catch (error) {
     const gone = ["DOCUMENT_NOT_FOUND", "DOCUMENT_REMOVED"].includes((error as { type?: string }).type ?? "");
     if (gone) return undefined;
@@ -82,10 +86,13 @@ export const activeUser = async (ctx: AuthCall, id: string): Promise<Known | und
   }
 };
 
-/** Who asks; the action's permission has seen to it that somebody does. A machine may not change how its user logs in. */
-export const asker = (ctx: AuthCall): User => {
-  const { user } = ctx.meta;
-  if (!user) throw new Rejected("LOGIN_REQUIRED", "This takes a login", 401);
-  if (user.machine) throw new Rejected("NOT_ALLOWED", "This is for people: an API key does not log in", 403);
+/** Who asks; the action's permission has seen to it that somebody does. */
+export const asker = (ctx: AuthCall): User => askerOf(ctx.meta);
+
+/** The user whose login another one changes, where he is one; throws `NOT_ALLOWED` where that would give more than the asker's own roles. */
+export const lookedAfter = async (ctx: AuthCall, id: string): Promise<Known | undefined> => {
+  const by = asker(ctx);
+  const user = await knownUser(ctx, id);
+  requireRoles(by, user?.roles ?? []);
   return user;
 };

@@ -5,7 +5,7 @@ import { unwrap, wrap } from "../../mixins/trust/master-key.ts";
 import { ENDED_FOR } from "../../mixins/trust/revocations.ts";
 import { codesOf, countAttempt, requirePassword } from "./auth.check.ts";
 import { type Account, type Change, endedAll } from "./auth.domain.ts";
-import { type Auth, asker, changeAccount, type Known } from "./auth.room.ts";
+import { type Auth, asker, changeAccount, type Known, lookedAfter } from "./auth.room.ts";
 import * as shapes from "./auth.shapes.ts";
 import { digestOf, newTotpSecret, otpauthUrl, recoveryCodes, totpStep } from "./auth.totp.ts";
 
@@ -101,7 +101,7 @@ export const endSecondFactorOf = action({
   params: { user: shapes.userId },
   returns: { secondFactor: "boolean" },
   async handler(this: Auth, ctx) {
-    asker(ctx);
+    await lookedAfter(ctx, ctx.params.user);
     await changeAccount(this, ctx, ctx.params.user, (account) => {
       return { ...endedAll(account, Date.now(), ENDED_FOR), secondFactor: null, _second: null };
     });

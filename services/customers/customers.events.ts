@@ -30,6 +30,9 @@ export const customerFields = {
 /** What nobody but this room reads: in its events, as everywhere outside of its answers, there is `{ sealed }` instead. */
 export const customerSealed = ["contacts", "taxId"] as const;
 
+/** Of these there is a digest in events: it changes with them. */
+export const customerPersonal = ["name", "tags", "fields"] as const;
+
 /** Set when it turned out to be another one's double: that one stands for it, this one is only where it went. */
 export const customerMemory = { mergedInto: { ...id, optional: true } } as const;
 
@@ -38,5 +41,5 @@ export type Customer = { id: string; version: number; createdAt: string; updated
 > &
   Infer<typeof customerMemory>;
 
-/** Version 1 of both; `contacts` and `taxId` are sealed. One `Saved` stands for all writes since a follower's last look. */
+/** Version 1 of both; `contacts` and `taxId` are sealed, of `name`, `tags` and `fields` there is a digest. One `Saved` stands for all writes since a follower's last look. */
 export type CustomerEvent = { type: "CustomerSaved"; document: Customer } | { type: "CustomerRemoved" };

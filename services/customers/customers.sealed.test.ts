@@ -113,7 +113,7 @@ test("what was sealed opens in its own field of its own document only", async ()
   assert.deepEqual([moved.taxId, moved.contacts], [null, null]);
 });
 
-test("an erased customer is nobody any more on any node within a second, and can be listed, read and changed", async () => {
+test("an erased customer is nobody any more on any node within a second, can be listed and read, and takes no more changes", async () => {
   await ask("create", { id: "gone", name: "Gone Ltd", taxId: "7", contacts, tags: ["vip"], country: "France", fields: { a: 1 } });
   await ask("get", { id: "gone" }, {}, 1);
   const before = await stored("gone");
@@ -133,6 +133,9 @@ test("an erased customer is nobody any more on any node within a second, and can
   ]);
   assert.deepEqual(await ask("erase", { id: "gone" }, {}, 1), erased);
   assert.deepEqual((await ask<{ items: Customer[] }>("list", { taxId: "7" })).items, []);
+  await assert.rejects(ask("update", { id: "gone", name: "Gone again" }), { type: "DOCUMENT_ERASED", code: 409 });
+  await assert.rejects(ask("merge", { id: "from", into: "gone" }), { type: "DOCUMENT_ERASED" });
+  assert.equal((await ask<{ skipped: number }>("saveMany", { items: [{ id: "gone", name: "Gone again" }] })).skipped, 1);
 
   const { documents } = room(1).adapter; // what a backup from before would bring back
   const change = { id: "restored", type: "CustomerSaved", at: Date.now(), occurredAt: Date.now() };
@@ -143,6 +146,11 @@ test("an erased customer is nobody any more on any node within a second, and can
   const again = await ask("update", { id: "gone", contacts: [{ name: "New" }] }, {}, 1);
   assert.deepEqual([again.contacts, again.taxId], [[{ name: "New" }], null]);
   assert.notEqual((await stored("gone"))._key, before._key);
+
+  const filled = { ...(await stored("gone")), erasedAt: "2026-01-01T00:00:00.000Z" }; // as one that was erased could be filled once
+  await documents.write(() => documents.put(filled, { ...change, id: "filled" }));
+  const twice = await ask("erase", { id: "gone" });
+  assert.deepEqual([twice.name, twice.contacts, twice.tags, twice.fields], ["erased", null, undefined, undefined]);
 });
 
 test("with a removed customer goes its key", async () => {

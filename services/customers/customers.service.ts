@@ -5,9 +5,13 @@ import { id } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
 import { shown } from "../../mixins/storage/document-log.ts";
 import { ERASED_CUSTOMER, mustMerge, refusalOf, standsFor, taxIdOf, tidied, united } from "./customers.domain.ts";
-import { type Customer, customerFields, customerMemory, customerSealed } from "./customers.events.ts";
+import { type Customer, customerFields, customerMemory, customerPersonal, customerSealed } from "./customers.events.ts";
 
 const rules = { fields: customerFields, kept: customerMemory, sealed: customerSealed };
+
+/** A customer as it is answered. */
+const read = async (room: Collection, id: string) =>
+  (await room.open([await room.adapter.documents.consult(() => shown(room.demand(id)))]))[0]!;
 
 export default {
   name: "customers",
@@ -16,6 +20,7 @@ export default {
       name: "customers",
       entity: "Customer",
       ...rules,
+      personal: customerPersonal,
       sorts: ["name", "createdAt", "updatedAt"],
       folded: "name",
       exact: { taxId: taxIdOf },
@@ -42,13 +47,13 @@ export default {
           const get = (other: string) => documents.get(other) as Partial<Customer> | undefined;
           const double = this.demand(id, ctx.meta.ifVersion);
           const target = this.demand(standsFor(into, get));
-          if (!mustMerge(id, target._id, get)) return shown(target);
+          if (!mustMerge(id, target._id, get)) return { id: target._id };
           documents.hold(target._id); // or two could be merged into each other at once
-          const stands = this.change(call, target, united(this.sealing!.plain(target), this.sealing!.plain(double)));
+          this.change(call, target, united(this.sealing!.plain(target), this.sealing!.plain(double)));
           this.change(call, double, { mergedInto: target._id });
-          return stands;
+          return { id: target._id }; // remembered with the double, where erasing the other one would not look for its name
         });
-        return (await this.open([stands]))[0]!;
+        return read(this, stands.id);
       },
     }),
     export: action({
@@ -59,8 +64,7 @@ export default {
       params: { id },
       returns: { customer: { type: "object", props: documentRules(rules) as object } },
       async handler(this: Collection, ctx) {
-        const found = await this.adapter.documents.consult(() => shown(this.demand(ctx.params.id)));
-        return { customer: (await this.open([found]))[0] as never };
+        return { customer: (await read(this, ctx.params.id)) as never };
       },
     }),
     erase: action({

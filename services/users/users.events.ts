@@ -26,9 +26,12 @@ export const userFields = {
 /** What nobody but this room reads: in its events, as everywhere outside of its answers, there is `{ sealed }` instead. */
 export const userSealed = ["email", "channels"] as const;
 
+/** Of these there is a digest in events: it changes with them. */
+export const userPersonal = ["name", "language"] as const;
+
 export type UserDocument = { id: string; version: number; createdAt: string; updatedAt: string; erasedAt?: string } & Infer<
   typeof userFields
 >;
 
-/** Version 1 of both. `email` and `channels` are sealed. */
+/** Version 1 of both. `email` and `channels` are sealed, of `name` and `language` there is a digest. */
 export type UserEvent = { type: "UserSaved"; document: UserDocument } | { type: "UserRemoved" };

@@ -1,13 +1,15 @@
 import type { Context, ServiceSchema } from "moleculer";
 import { documentRules } from "../../mixins/collection.actions.ts";
-import { type Call, type Collection, collection } from "../../mixins/collection.mixin.ts";
+import { type Call, type Collection, type CollectionOptions, collection } from "../../mixins/collection.mixin.ts";
 import type { Meta } from "../../mixins/core/context.ts";
+import { Rejected } from "../../mixins/core/errors.ts";
 import { id } from "../../mixins/core/ids.ts";
 import { action } from "../../mixins/core/params.ts";
-import { SOMEBODY } from "../../mixins/core/policy.ts";
+import { ADMIN, SOMEBODY } from "../../mixins/core/policy.ts";
 import { shown } from "../../mixins/storage/document-log.ts";
-import { addressOf, ERASED_USER, refuseForeign, tidied } from "./users.domain.ts";
-import { email, type UserDocument, userFields, userSealed } from "./users.events.ts";
+import { askerOf, requireRoles } from "../../mixins/trust/asker.ts";
+import { addressOf, ERASED_USER, fitting, losing, refuseForeign, rolesTouched, tidied } from "./users.domain.ts";
+import { email, type UserDocument, userFields, userPersonal, userSealed } from "./users.events.ts";
 
 const found = {
   type: "object",
@@ -34,6 +36,18 @@ const exportOf = async (room: Collection, ctx: Context<unknown, Meta>, id: strin
   account: await ctx.call<Record<string, unknown>, object>("v1.auth.exportAccount", { user: id }),
 });
 
+const refuseOthersRoles: CollectionOptions["guard"] = (caller, before, after) => {
+  if (caller) requireRoles(caller, rolesTouched(caller, before, after));
+};
+
+const keepAnAdministrator: CollectionOptions["consider"] = async (room, changes) => {
+  const ids = losing(changes);
+  if (ids.length === 0) return;
+  const left = await room.adapter.documents.find({ query: { roles: ADMIN, status: "active" }, limit: ids.length + 1 });
+  if (left.length > 0 && left.every(({ _id }) => ids.includes(_id)))
+    throw new Rejected("LAST_ADMINISTRATOR", "Nobody else is an active administrator: make another one first", 409);
+};
+
 export default {
   name: "users",
   mixins: [
@@ -46,10 +60,13 @@ export default {
       folded: "name",
       filters: ["status", "roles", "teams", "email"],
       indexes: [{ fields: ["email"], unique: true }],
-      prepare: (user, _change, before) => {
+      prepare: (user, change, before) => {
         if (!before) refuseForeign(user._id);
-        return tidied(user);
+        return fitting(tidied(user), change);
       },
+      personal: userPersonal,
+      guard: refuseOthersRoles,
+      consider: keepAnAdministrator,
     }),
   ],
   actions: {
@@ -84,7 +101,7 @@ export default {
       params: preferences,
       returns: preferences,
       async handler(this: Collection, ctx) {
-        const { id } = ctx.meta.user!;
+        const { id } = askerOf(ctx.meta);
         const { language = null, channels = null } = ctx.params;
         const call = ctx as unknown as Call;
         await this.once(call, () => this.change(call, this.demand(id), { language, channels }), { ids: [id] });
@@ -110,7 +127,7 @@ export default {
       params: {},
       returns: exported,
       handler(this: Collection, ctx) {
-        return exportOf(this, ctx, ctx.meta.user!.id);
+        return exportOf(this, ctx, askerOf(ctx.meta).id);
       },
     }),
     erase: action({

@@ -50,13 +50,13 @@ const entries = async (count: number, params: object): Promise<Shown[]> => {
   assert.equal(items.length, count, JSON.stringify(items));
   return items;
 };
-const nameIn = (events: unknown) => (events as { document: { name: string } }[])[0]!.document.name;
+const changedIn = (events: unknown) => (events as { document: { name: { digest: string }; country?: string } }[])[0]!.document;
 const get = ({ day, n }: Shown, user: object = auditor) =>
   broker.call<Shown & { before?: Shown }, object>("v1.audit.get", { day, n }, by(user));
 
 test("a command that was accepted is written down: who, what, from where, in the course of what, and what changed", async () => {
   const meta = by(ann, { cause: "saga-1" });
-  await broker.call("v1.customers.create", { id: "acme", name: "Acme" }, { ...meta, requestID: "r-1" });
+  await broker.call("v1.customers.create", { id: "acme", name: "Acme", country: "France" }, { ...meta, requestID: "r-1" });
   const [entry] = await entries(1, { resource: "customers/acme" });
   const { room, action, result, user, session, from, request, cause, version } = entry!;
   assert.deepEqual(
@@ -67,15 +67,17 @@ test("a command that was accepted is written down: who, what, from where, in the
     },
   );
   const { change, before: earlier } = await get(entry!);
-  assert.equal(nameIn(change), "Acme");
+  assert.equal(changedIn(change).country, "France");
+  assert.deepEqual(Object.keys(changedIn(change).name), ["digest"], "who it is stands in its own room alone");
   assert.equal(earlier, undefined);
 });
 
-test("an entry shows what was written down of the same thing before", async () => {
-  await broker.call("v1.customers.update", { id: "acme", name: "Acme Ltd" }, by(ann));
+test("an entry shows what was written down of the same thing before, and whether it has another name since", async () => {
+  await broker.call("v1.customers.update", { id: "acme", name: "Acme Ltd", country: "Spain" }, by(ann));
   const [latest] = await entries(2, { resource: "customers/acme" });
   const { change, before: earlier } = await get(latest!);
-  assert.deepEqual([nameIn(earlier!.change), nameIn(change)], ["Acme", "Acme Ltd"]);
+  assert.deepEqual([changedIn(earlier!.change).country, changedIn(change).country], ["France", "Spain"]);
+  assert.notDeepEqual(changedIn(earlier!.change).name, changedIn(change).name);
 });
 
 test("what something cost is shown to whoever may see it, and to no other auditor", async () => {

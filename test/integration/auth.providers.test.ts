@@ -74,6 +74,27 @@ test("where it is configured a user is made of whoever logs in, with these roles
   assert.deepEqual(codeOf(await byProvider("n-1")), [403, "PROVIDER_USER_UNKNOWN"]);
 });
 
+test("an identity that was taken back logs nobody in, however its user was made or found, until he links it himself", async (t) => {
+  for (const [how, person] of [
+    [{ createWith: ["reader"] }, "n-1"],
+    [{ linkByEmail: true }, "a-1"],
+  ] as const) {
+    const { byProvider, post, admin, begin, provider, login } = await start(t, how as never);
+    const { json } = await byProvider(person);
+    assert.deepEqual((await post(`auth/users/${json.user}/identities/end`, {}, admin)).json, { ended: 1 });
+    assert.deepEqual(codeOf(await byProvider(person)), [403, "PROVIDER_USER_UNKNOWN"], person);
+    assert.deepEqual(codeOf(await byProvider(person)), [403, "PROVIDER_USER_UNKNOWN"], person);
+    const { json: invited } = await post(`auth/users/${json.user}/link`, {}, admin);
+    const { json: redeemed } = await post("auth/redeem", { link: invited.link, password: PASSWORD });
+    const { accessToken } = (await login(redeemed.email as string)).json;
+    provider.at.person = person;
+    const { url, binding } = await begin();
+    const linked = await post("auth/providers/acme/link", { ...(await visit(url)), binding, password: PASSWORD }, accessToken);
+    assert.equal(linked.status, 200, linked.text);
+    assert.equal((await byProvider(person)).json.user, json.user);
+  }
+});
+
 test("who is disabled does not get in, and who has other roles gets other tokens, also without any password", async (t) => {
   const { byProvider, get, url } = await start(t, { createWith: ["reader"] });
   const { json } = await byProvider("n-1");

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
-import { codeOf, withUser } from "../support/clients.ts";
+import { codeOf, PASSWORD, withUser } from "../support/clients.ts";
 import { ask } from "../support/http.ts";
 import { until } from "../support/other-node.ts";
 import { folder, run, type System, startSystem } from "../support/system.ts";
@@ -19,14 +19,17 @@ const MARKERS = {
 /** Also in the forms in which they are compared. */
 const BYTES = [...Object.values(MARKERS), "GB777MARKER42"];
 
+/** What stands open in the store until somebody is erased, and in nothing that the store tells others. */
+const NAMES = ["Marked Ltd", "Marked Person", "tag-marker-5c1e", "Field Marker 99"];
+
 const filesIn = (dir: string): [string, string][] =>
   readdirSync(dir, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map(({ parentPath, name }) => [join(parentPath, name), readFileSync(join(parentPath, name), "latin1")]);
 
-const clear = (dir: string) => {
+const clear = (dir: string, markers: readonly string[] = BYTES) => {
   for (const [path, bytes] of filesIn(dir))
-    for (const marker of BYTES) assert.equal(bytes.toLowerCase().includes(marker.toLowerCase()), false, `${marker} stands in ${path}`);
+    for (const marker of markers) assert.equal(bytes.toLowerCase().includes(marker.toLowerCase()), false, `${marker} stands in ${path}`);
 };
 
 const start = async (t: TestContext, env: Record<string, string>): Promise<System> => {
@@ -37,10 +40,38 @@ const start = async (t: TestContext, env: Record<string, string>): Promise<Syste
 
 const keyed = (key: string) => ({ "Idempotency-Key": key });
 
+const OPEN = { tags: ["tag-marker-5c1e"], fields: { note: "Field Marker 99" } };
+
+/** The same requests again, and whatever else may show who it was to whoever reads the trail. */
+const askAgain = async (url: string): Promise<string> => {
+  const post = (path: string, body: object, key: string) => ask(`${url}/api/v1/${path}`, { method: "POST", body, headers: keyed(key) });
+  const { email, contact, phone, taxId } = MARKERS;
+  const customer = { id: "marked", name: "Marked Ltd", taxId, contacts: [{ name: contact, phone }], ...OPEN };
+  const again = [
+    await post("customers", customer, "k1"),
+    await post("customers/double/merge", { into: "marked" }, "k4"),
+    await post("users", { id: "person", name: "Marked Person", email, channels: ["email"] }, "k3"),
+  ];
+  assert.deepEqual(
+    again.map(({ json }) => json.code ?? json.name),
+    ["DOCUMENT_EXISTS", "erased", "DOCUMENT_EXISTS"],
+  );
+  const entries: string[] = [];
+  for (const resource of ["customers/marked", "users/person"]) {
+    const { items } = (await ask(`${url}/api/v1/audit?resource=${resource}&result=accepted`)).json as {
+      items: { day: string; n: number }[];
+    };
+    for (const { day, n } of items) entries.push((await ask(`${url}/api/v1/audit/entries/${day}/${n}`)).text);
+  }
+  assert.match(entries.join(), /"name":"erased"/);
+  assert.match(entries.join(), /"name":\{"digest":/);
+  return [...again.map(({ text }) => text), ...entries].join("\n");
+};
+
 const writeMarkers = async (url: string): Promise<void> => {
   const api = (path: string, method: string, body: object, headers = {}) => ask(`${url}/api/v1/${path}`, { method, body, headers });
   const { email, contact, phone, taxId, second } = MARKERS;
-  const customer = { id: "marked", name: "Marked Ltd", taxId, contacts: [{ name: contact, phone }] };
+  const customer = { id: "marked", name: "Marked Ltd", taxId, contacts: [{ name: contact, phone }], ...OPEN };
   for (const written of [
     await api("customers", "POST", customer, keyed("k1")),
     await api("customers", "POST", customer, keyed("k1")),
@@ -51,8 +82,8 @@ const writeMarkers = async (url: string): Promise<void> => {
       { "If-Match": "*", ...keyed("k2") },
     ),
     await api("customers", "POST", { id: "double", name: "Double", contacts: [{ name: contact, phone }] }),
-    await api("customers/double/merge", "POST", { into: "marked" }),
-    await api("users", "POST", { id: "person", name: "Person", email, channels: ["email"] }, keyed("k3")),
+    await api("customers/double/merge", "POST", { into: "marked" }, keyed("k4")),
+    await api("users", "POST", { id: "person", name: "Marked Person", email, channels: ["email"] }, keyed("k3")),
     await api("users", "POST", { id: "other", name: "Other", email }), // refused: his address is taken
     await api("users/person", "PATCH", { email: second }, { "If-Match": "*" }),
     await api("users/person", "PATCH", { email }, { "If-Match": "*" }),
@@ -109,11 +140,20 @@ test("what is sealed stands in no file, log or backup; once it is erased nothing
   );
   assert.match(await opened(system.url), /Marker/);
 
+  await until(async () => (await ask(`${system.url}/api/v1/audit?resource=users/person`)).text.includes('"version":'));
   await erase(system.url);
-  const after = await opened(system.url);
-  for (const marker of BYTES) assert.equal(after.includes(marker), false, marker);
+  await until(async () => {
+    const { items } = (await ask(`${system.url}/api/v1/audit?resource=users/person`)).json as { items: { version?: number }[] };
+    return items[0]?.version === 4;
+  });
+  const after = (await opened(system.url)) + (await askAgain(system.url));
+  for (const marker of [...BYTES, ...NAMES]) assert.equal(after.includes(marker), false, marker);
+  clear(data, [...BYTES, ...NAMES]);
+  const later = await run(["mixins/storage/backup.command.ts", "backup", join(backups, "after")], { DATA_DIR: data });
+  assert.equal(later.code, 0, later.stderr);
+  clear(join(backups, "after"), [...BYTES, ...NAMES]);
   await system.stop();
-  clear(data);
+  clear(data, [...BYTES, ...NAMES]);
   for (const marker of BYTES) assert.equal((told + system.told()).toLowerCase().includes(marker.toLowerCase()), false, marker);
 
   const elsewhere = folder(t);
@@ -185,6 +225,18 @@ test("whoever is erased is nobody within a second: no session, no login, and his
   assert.deepEqual(exported.account, { sessions: [], apiKeys: [], identities: [] });
 });
 
+test("whoever is erased takes no more changes and gets no other login, and is erased as often as it is asked", async (t) => {
+  const { get, post, admin, url } = await withUser(t);
+  assert.equal((await post("users/ann/erase", {}, admin)).status, 200);
+  const again = { name: "Ann", email: "ann@acme.example", status: "active", roles: ["trader"] };
+  const patched = await ask(`${url}/api/v1/users/ann`, { method: "PATCH", body: again, headers: { "If-Match": "*" } });
+  assert.deepEqual(codeOf(patched), [409, "DOCUMENT_ERASED"]);
+  assert.deepEqual(codeOf(await post("auth/users/ann/link", {}, admin)), [404, "USER_NOT_ACTIVE"]);
+  assert.equal((await post("users/ann/erase", {}, admin)).status, 200);
+  const { json } = await get("users/ann", admin);
+  assert.deepEqual([json.name, json.status, json.roles, json.version], ["erased", "disabled", [], 2]);
+});
+
 test("everybody gets all that is kept of him, and of nobody else", async (t) => {
   const { login, get, post, admin } = await withUser(t, ["reader"]);
   const { json } = await login("ann@acme.example");
@@ -197,6 +249,19 @@ test("everybody gets all that is kept of him, and of nobody else", async (t) => 
   await post("users", { id: "bob", name: "Bob", email: "bob@acme.example" }, admin);
   for (const other of ["bob", "ann"]) assert.deepEqual(codeOf(await get(`users/${other}/export`, json.accessToken)), [403, "NOT_ALLOWED"]);
   assert.equal((await get("users/bob/export", admin)).status, 200);
+});
+
+test("a machine neither reads what is kept of its user nor sets what he likes", async (t) => {
+  const { login, get, post, url } = await withUser(t, ["reader", "trader"]);
+  const { json } = await login("ann@acme.example");
+  const { key } = (await post("auth/keys", { password: PASSWORD, name: "till", roles: ["reader"] }, json.accessToken)).json as {
+    key: string;
+  };
+  assert.equal((await get("customers", key)).status, 200);
+  assert.deepEqual(codeOf(await get("users/me/export", key)), [403, "NOT_ALLOWED"]);
+  const headers = { authorization: `Bearer ${key}` };
+  const preferred = await ask(`${url}/api/v1/users/me/preferences`, { method: "PUT", body: { language: "de" }, headers });
+  assert.deepEqual(codeOf(preferred), [403, "NOT_ALLOWED"]);
 });
 
 test("everybody sets his own preferences, and nothing else of himself", async (t) => {
