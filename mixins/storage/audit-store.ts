@@ -9,6 +9,8 @@ export interface AuditRow {
   readonly chain: string;
   /** On the last entry of those that were stored together: who vouches for them, as JSON. */
   readonly seal?: string;
+  /** What is wrong with how the entries from this one on are stored, where the store can tell (`rows`). */
+  readonly misfiled?: string;
 }
 
 /** An entry that has no place yet. `id` is the commit's, or the report's: what came once never comes again. */

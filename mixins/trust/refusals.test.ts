@@ -4,12 +4,13 @@ import { Refusals, type Report } from "./refusals.ts";
 
 /** An audit room that is there or not, and a clock that is set by hand. */
 const setUp = () => {
-  const house = { now: 1_000_000 * 60_000, there: true, fails: false, told: [] as Report[] };
+  const house = { now: 1_000_000 * 60_000, there: true, fails: false, told: [] as Report[], refuses: (_: Report) => false };
   const broker = {
-    logger: { debug() {} },
+    logger: { debug() {}, warn() {} },
     registry: { getActionEndpoints: () => ({ hasAvailable: () => house.there }) },
     async call(_: string, { items }: { items: Report[] }) {
       if (house.fails) throw new Error("busy");
+      if (items.some(house.refuses)) throw Object.assign(new Error("not of this form"), { code: 422 });
       house.told.push(...items);
     },
   };
@@ -98,4 +99,44 @@ test("what was sent and not answered is sent again under the same ids", async ()
   for (const { id } of house.told) ids.add(id);
   assert.equal(ids.size, house.told.length);
   assert.equal(house.told.length, 1);
+});
+
+test("what another node says of a call is cut to what the room takes, and left out where it is no text", async () => {
+  const { house, refusals } = setUp();
+  const long = `${"x".repeat(199)}\u{1f600}`;
+  const texts = { code: long, from: long, request: long, resource: long, cause: long };
+  const user = { id: long, session: long, roles: [...Array(30).fill("r".repeat(300)), 7] };
+  refusals.report({ result: "refused", action: "v1.deals.create", status: 403, ...texts, user });
+  const none = Object.fromEntries(Object.keys(texts).map((name) => [name, { a: 1 }]));
+  refusals.report({
+    result: "refused",
+    action: "v1.deals.create",
+    status: 403,
+    ...none,
+    user: { id: 5, session: [], roles: "admin" },
+  } as never);
+  await refusals.flush();
+  const [cut, left] = house.told;
+  for (const name of [...Object.keys(texts), "user", "session"] as (keyof Report)[]) {
+    assert.equal(cut![name], `${"x".repeat(199)}\ufffd`, name);
+    assert.equal(left![name], undefined, name);
+  }
+  assert.deepEqual([cut!.roles, left!.roles], [Array(20).fill("r".repeat(64)), undefined]);
+});
+
+test("a report that the room does not take is dropped and counted, and the others are told", async () => {
+  const { house, refusals, refuse, total } = setUp();
+  house.refuses = ({ user }) => user === "eve" || user === "mallory";
+  for (let i = 0; i < 150; i++) refuse(`u${i}`);
+  for (const user of ["eve", "mallory"]) refuse(user);
+  for (let i = 150; i < 300; i++) refuse(`u${i}`);
+  await refusals.flush();
+  assert.equal(refusals.waiting, 0);
+  assert.equal(house.told.length, 300 + 1);
+  const { action, result, count } = house.told.find(({ user }) => user === undefined)!;
+  assert.deepEqual([action, result, count, total()], ["audit.dropped", "noted", 2, 302]);
+  house.refuses = () => true;
+  refuse("u1", "192.0.2.2");
+  await refusals.flush(true);
+  assert.deepEqual([house.told.length, refusals.waiting], [301, 0], "a room that takes nothing is no reason to go on for ever");
 });

@@ -38,11 +38,24 @@ const MINUTE = 60_000;
 const SOON = 500; // milliseconds from the first of its kind to the report of it
 const MOST_KINDS = 1_000; // a minute; what comes beyond is told without who and from where
 const MOST_WAITING = 10_000;
-const AT_ONCE = 200;
+/** What the audit room takes: reports in one call, characters of a text and of a role, roles. */
+export const AT_ONCE = 200;
+export const LONGEST = 200;
+export const LONGEST_ROLE = 64;
+export const MOST_ROLES = 20;
 const PATIENCE = 2_000; // milliseconds with the audit room
 export const REPORT = "v1.audit.report";
-/** What is told of reports that were lost because the room was away for too long. */
+/** What is told of reports that were lost because the room was away for too long, or does not take them. */
 export const DROPPED = "audit.dropped";
+
+/** As much of a text as the room takes. Much of a call is what another node says it is: what is no text is left out. */
+const cut = (value: unknown, most = LONGEST) => (typeof value === "string" ? value.slice(0, most).toWellFormed() : undefined);
+
+const toldOf = ({ user, result, action, status, ...rest }: Outcome): Kind["first"] => ({
+  ...{ result, action, status, code: cut(rest.code), user: cut(user?.id), session: cut(user?.session) },
+  ...(Array.isArray(user?.roles) && { roles: user.roles.slice(0, MOST_ROLES).map((role) => cut(role, LONGEST_ROLE) ?? "") }),
+  ...{ from: cut(rest.from), request: cut(rest.request), resource: cut(rest.resource), cause: cut(rest.cause) },
+});
 
 interface Kind {
   readonly first: Omit<Report, "id" | "count" | "at">;
@@ -78,23 +91,19 @@ export class Refusals {
     return this.#waiting.length;
   }
 
-  report({ user, ...outcome }: Outcome): void {
+  report(told: Outcome): void {
+    const { result, action, status } = told;
+    const { user, code = "", from = "" } = { user: cut(told.user?.id), code: cut(told.code), from: cut(told.from) };
     const at = this.#clock();
     const minute = Math.floor(at / MINUTE);
     if (minute !== this.#minute) [this.#minute, this.#inMinute] = [minute, 0];
-    const { result, action, code = "", from = "" } = outcome;
-    const about = user?.id === undefined && outcome.status === 401 ? "" : action; // who has no login can ask for everything: one is like the other
+    const about = user === undefined && status === 401 ? "" : action; // who has no login can ask for everything: one is like the other
     const name = (...who: string[]) => JSON.stringify([minute, result, about, code, ...who]);
-    let key = name(user?.id ?? "", from);
-    let first: Kind["first"] = {
-      ...outcome,
-      ...(user?.id !== undefined && { user: user.id }),
-      ...(user?.roles && { roles: user.roles.slice(0, 20) }),
-      ...(user?.session !== undefined && { session: user.session }),
-    };
+    let key = name(user ?? "", from);
+    let first: Kind["first"] = toldOf(told);
     if (!this.#kinds.has(key) && this.#inMinute >= MOST_KINDS) {
       key = name();
-      first = { result, action, code: outcome.code, status: outcome.status };
+      first = { result, action, code: cut(told.code), status };
     }
     const known = this.#kinds.get(key);
     if (!known) {
@@ -135,22 +144,40 @@ export class Refusals {
   }
 
   async #send() {
-    if (this.#dropped > 0) {
-      const count = this.#dropped;
-      this.#dropped = 0;
-      this.#waiting.push({ id: randomUUIDv7(), at: this.#clock(), count, result: "noted", action: DROPPED });
-    }
-    while (this.#waiting.length > 0 && this.#reachable()) {
-      const items = this.#waiting.slice(0, AT_ONCE);
-      try {
-        await this.#broker.call(REPORT, { items }, { timeout: PATIENCE });
-      } catch (error) {
-        this.#broker.logger.debug({ event: "audit.waits", waiting: this.#waiting.length, error: String(error) });
+    let suspect = 0; // so many at the front are sent one by one: one of them was refused
+    while (this.#reachable()) {
+      if (suspect === 0) this.#tellDropped();
+      const items = this.#waiting.slice(0, suspect > 0 ? 1 : AT_ONCE);
+      if (items.length === 0) return;
+      const outcome = await this.#broker.call(REPORT, { items }, { timeout: PATIENCE }).then(
+        () => undefined,
+        (error: { code?: unknown }) => error,
+      );
+      if (outcome && outcome.code !== 422) {
+        this.#broker.logger.debug({ event: "audit.waits", waiting: this.#waiting.length, error: String(outcome) });
         return; // the same again, under the same ids
       }
+      if (outcome && items.length > 1) {
+        suspect = items.length;
+        continue;
+      }
+      suspect = Math.max(0, suspect - 1);
+      if (outcome) this.#refused(items[0]!, outcome);
       const sent = new Set(items);
       this.#waiting = this.#waiting.filter((item) => !sent.has(item)); // the oldest may have gone meanwhile
     }
+  }
+
+  #tellDropped() {
+    if (this.#dropped === 0) return;
+    const count = this.#dropped;
+    this.#dropped = 0;
+    this.#waiting.push({ id: randomUUIDv7(), at: this.#clock(), count, result: "noted", action: DROPPED });
+  }
+
+  #refused({ action, count }: Report, error: unknown) {
+    this.#broker.logger.warn({ event: "audit.refused", action, count, error: String(error) });
+    if (action !== DROPPED) this.#dropped += count;
   }
 
   /** Moleculer warns at each call of a room that does not run. */

@@ -4,7 +4,7 @@ import type { DomainEvent } from "../../mixins/core/model.ts";
 import { hiddenFrom, type Roles, without } from "../../mixins/core/policy.ts";
 import type { AuditRow } from "../../mixins/storage/audit-store.ts";
 import type { Logged } from "../../mixins/storage/event-store.ts";
-import type { Report } from "../../mixins/trust/refusals.ts";
+import { DROPPED, type Report } from "../../mixins/trust/refusals.ts";
 
 /** What an entry says beside its day, number and time of writing. */
 export interface Entry {
@@ -34,6 +34,8 @@ export interface Entry {
   readonly status?: number;
   readonly count?: number;
   readonly until?: number;
+  /** Of what was reported: which node did. */
+  readonly node?: string;
   /** What changed, as the events say it; where that is too much, its SHA-256 and its size as JSON: the record has it. */
   readonly change?: readonly DomainEvent[];
   readonly digest?: string;
@@ -88,11 +90,13 @@ const entryOf = (room: string, commit: Logged): Draft => {
   };
 };
 
-/** What a process has refused, or an action without an event has done. */
-export const reportedOf = ({ count, ...report }: Report): Draft => ({
+/** What a node says that it has refused, or done without an event. The id is no commit's and no other node's, whatever it names. */
+export const reportedOf = (node: string, { count, ...report }: Report): Draft => ({
   ...report,
-  room: report.action.split(".")[1] ?? "audit",
+  id: `report ${node} ${report.id}`,
+  room: report.action === DROPPED ? "audit" : report.action.split(".")[1]!,
   ...(count > 1 && { count }),
+  node,
 });
 
 export interface Shown extends Omit<Entry, "at" | "occurredAt" | "until"> {

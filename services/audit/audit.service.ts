@@ -8,7 +8,7 @@ import type { AuditRow, AuditStore, Chained } from "../../mixins/storage/audit-s
 import { openAuditStore } from "../../mixins/storage/open.ts";
 import { auditKeyOf, kidOf, publicText } from "../../mixins/trust/audit-key.ts";
 import { masterKey } from "../../mixins/trust/master-key.ts";
-import type { Report } from "../../mixins/trust/refusals.ts";
+import { AT_ONCE, type Report } from "../../mixins/trust/refusals.ts";
 import { rolesOf } from "../../mixins/trust/roles.ts";
 import { chaining, sealOf } from "./audit.chain.ts";
 import { reportedOf, shownTo } from "./audit.entries.ts";
@@ -77,14 +77,15 @@ export default {
         return { key: this.publicKey, roots };
       },
     }),
-    /** From the processes of the house: what they refused. Under ids, so that the same may come again. */
+    /** From the nodes of the house: what they refused. Under ids of theirs, so that the same may come again. */
     report: action({
       visibility: "public",
       permission: ANYONE,
-      params: { items: { type: "array", min: 1, max: 200, items: { type: "object", props: shapes.report } } },
+      params: { items: { type: "array", min: 1, max: AT_ONCE, items: { type: "object", props: shapes.report } } },
       returns: {},
       async handler(this: Audit, ctx) {
-        await this.store.write((ctx.params.items as Report[]).map(reportedOf), this.chained);
+        const drafts = (ctx.params.items as Report[]).map((report) => reportedOf(ctx.nodeID!, report));
+        await this.store.write(drafts, this.chained);
         return {};
       },
     }),

@@ -1,4 +1,5 @@
 import { id } from "../../mixins/core/ids.ts";
+import { LONGEST, LONGEST_ROLE, MOST_ROLES } from "../../mixins/trust/refusals.ts";
 
 export const day = { type: "string", pattern: "^\\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\\d|3[01])$" } as const;
 export const number = { type: "number", integer: true, min: 1, max: 999_999_999_999, convert: true } as const;
@@ -45,6 +46,7 @@ export const line = {
   status: count,
   count,
   until: optional,
+  node: optional,
   digest: optional,
   bytes: count,
   covered: { type: "boolean", optional: true },
@@ -62,22 +64,23 @@ export const root = {
   signature: optional,
 } as const;
 
-const short = { type: "string", max: 200, optional: true } as const;
+const short = { type: "string", max: LONGEST, optional: true } as const;
 const time = { type: "number", integer: true, min: 0 } as const;
 
 /** What `Refusals` sends. */
 export const report = {
   $$strict: "remove",
-  id: { type: "string", min: 1, max: 64 },
+  id: { type: "string", pattern: "^[A-Za-z0-9-]{1,64}$" },
   at: time,
   until: { ...time, optional: true },
   count: { type: "number", integer: true, min: 1 },
   result,
-  action,
+  /** An action of a room; no event, and nothing that this room says itself. */
+  action: { type: "string", pattern: "^(v\\d{1,3}(\\.[A-Za-z][A-Za-z0-9-]{0,31}){2,3}|audit\\.dropped)$" },
   code: short,
   status: { type: "number", integer: true, min: 100, max: 599, optional: true },
   user: short,
-  roles: { type: "array", items: { type: "string", max: 64 }, max: 20, optional: true },
+  roles: { type: "array", items: { type: "string", max: LONGEST_ROLE }, max: MOST_ROLES, optional: true },
   session: short,
   from: short,
   request: short,

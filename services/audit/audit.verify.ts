@@ -2,7 +2,7 @@ import type { KeyObject } from "node:crypto";
 import type { AuditRow } from "../../mixins/storage/audit-store.ts";
 import { beginning, isSealed, linked, type Seal, sealOf, UNSEALED } from "./audit.chain.ts";
 
-export type Fault = "changed" | "replaced" | "missing" | "inserted" | "moved" | "unsigned" | "forged";
+export type Fault = "changed" | "replaced" | "missing" | "inserted" | "moved" | "unsigned" | "forged" | "misfiled";
 
 /** What is wrong, and where: with the entries from `n` to `to` of a day. */
 export interface Finding {
@@ -71,6 +71,7 @@ export class Verifier {
 
   take(row: AuditRow): void {
     this.entries++;
+    if (row.misfiled !== undefined) this.#find(row, "misfiled", row.misfiled);
     const last = this.#last;
     if (last && row.day === last.day && row.n <= last.n) {
       this.#find(row, "inserted", "its number is another entry's");

@@ -35,6 +35,7 @@ test("two nodes write one trail, whichever is killed; what the door of a third o
       id: string;
       resource: string;
       from: string;
+      node?: string;
     }[];
   await until(
     async () =>
@@ -55,7 +56,11 @@ test("two nodes write one trail, whichever is killed; what the door of a third o
   assert.equal(new Set(lines.map(({ resource }) => resource)).size, 80);
   assert.equal(lines.length, 80);
   assert.ok(lines.every(({ from }) => from === "127.0.0.1"));
-  await until(async () => (await trail("&result=refused&room=customers")).length === 2);
+  const refused = await until(async () => {
+    const found = await trail("&result=refused&room=customers");
+    return found.length === 2 && found;
+  });
+  assert.deepEqual(refused.map(({ node }) => node).sort(), ["door", "rooms"]);
   const { code, stdout } = await run(["services/audit/audit.command.ts", "verify", "--each"], env);
   assert.equal(code, 0, stdout);
   assert.match(stdout, /, 0 findings/);

@@ -169,6 +169,35 @@ test("the same commits and reports again, from two writers at once, are no entri
   await Promise.all(stores.map(({ store }) => store.close()));
 });
 
+test("a report is an entry of the node that made it: it takes the place of no commit, and says no event", async () => {
+  const [commit] = await entries(1, { room: "inventory" });
+  const report = (over: object) =>
+    broker.call("v1.audit.report", {
+      items: [{ id: commit!.id, at: 1, count: 1, result: "refused", action: "v1.sagas.retry", code: "NOT_ALLOWED", status: 403, ...over }],
+    });
+  for (const _ of [1, 2]) await report({});
+  const [entry] = await entries(1, { room: "sagas" });
+  assert.deepEqual(
+    [entry!.id, entry!.node, entry!.at],
+    [`report ${broker.nodeID} ${commit!.id}`, broker.nodeID, new Date(1).toISOString()],
+  );
+  const { day, n } = entry!;
+  for (const over of [{ id: `unsealed ${day}/${n} kid` }, { action: "audit.unsealed" }, { action: "inventory.StockReceived" }])
+    await assert.rejects(report(over), { code: 422 });
+  await report({ id: "dropped-1", action: "audit.dropped", result: "noted", count: 3 });
+  await entries(1, { room: "audit", action: "audit.dropped" });
+});
+
+test("what a caller of another node says of himself, however long, silences no report", async () => {
+  const cause = "x".repeat(3_000);
+  const long = { ...by({ id: "u".repeat(3_000), roles: ["r".repeat(300)] }, { cause }), requestID: "r".repeat(300) };
+  await assert.rejects(broker.call("v1.customers.create", { id: "x", name: "X" }, long), { code: 403 });
+  await assert.rejects(broker.call("v1.customers.create", { id: "x", name: "X" }, by({ id: "zoe", roles: ["reader"] })), { code: 403 });
+  await entries(1, { user: "zoe" });
+  const found = (await list({ room: "customers", result: "refused" })).items.find(({ user }) => user?.startsWith("uuu"));
+  assert.deepEqual([found!.user!.length, found!.cause], [200, cause.slice(0, 200)]);
+});
+
 test("what is written is one chain under the key that roots tells, to its end", async () => {
   const { key, roots } = await broker.call<{ key: string; roots: { day: string; n: number; chain: string }[] }, object>(
     "v1.audit.roots",
