@@ -2,6 +2,7 @@ import "../test/support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { type TestContext, test } from "node:test";
 import { ServiceBroker } from "moleculer";
+import { quietBroker } from "../test/support/alive.ts";
 import { until } from "../test/support/other-node.ts";
 import { settle } from "../test/support/setting.ts";
 import type { Collection } from "./collection.mixin.ts";
@@ -21,7 +22,7 @@ const open = {
 const sealed = { ...open, sealed: ["email", "notes"], exact: { email: (email: string) => email.toLowerCase() } };
 
 const start = async (t: TestContext, options: Parameters<typeof collection>[0], withVault = true) => {
-  const broker = new ServiceBroker({ logger: false });
+  const broker = new ServiceBroker(quietBroker());
   if (withVault) broker.createService(vault);
   broker.createService(collection(options));
   await broker.start();

@@ -98,12 +98,19 @@ const openFile = (file: string, { from = "", to = "9" }: { from?: string; to?: s
   return { rows: read(), close: async () => {} };
 };
 
-const openStore = async ({ from, to = "9" }: { from?: string; to?: string }): Promise<Source> => {
+/** `known`: there was a trail, so that there is none any more is a finding. */
+const openStore = async ({ from, to = "9" }: { from?: string; to?: string }, known: boolean): Promise<Source> => {
   const { config } = await import("../../mixins/runtime/config.ts");
-  if (!config.mongoUrl && !existsSync(join(config.dataDir, "audit.db")))
-    throw new Refused(`DATA_DIR: there is no audit trail in ${resolve(config.dataDir)}`);
+  const none = config.mongoUrl
+    ? `NAMESPACE: there is no audit trail in ${config.namespace}`
+    : `DATA_DIR: there is no audit trail in ${resolve(config.dataDir)}`;
+  if (!config.mongoUrl && !existsSync(join(config.dataDir, "audit.db"))) throw new Refused(none);
   const { openAuditStore } = await import("../../mixins/storage/open.ts");
   const store = openAuditStore("audit");
+  if (!known && (await store.rows(undefined, 1)).length === 0) {
+    await store.close();
+    throw new Refused(none);
+  }
   const before = from === undefined ? undefined : (await store.find({ before: { day: from, n: 0 } }, 1))[0];
   async function* read() {
     for (let after = before && { day: before.day, n: before.n }; ; ) {
@@ -126,7 +133,7 @@ const main = async () => {
   const { verb, from, to, key = [], roots, file, each } = typed();
   const keys = verb === "verify" ? await keysOf(key) : new Map<string, KeyObject>();
   const anchors = new Map([...anchorsOf(roots)].filter(([place]) => place >= (from ?? "") && place.slice(0, 10) <= (to ?? "9")));
-  const source = file ? openFile(file, { from, to }) : await openStore({ from, to });
+  const source = file ? openFile(file, { from, to }) : await openStore({ from, to }, anchors.size > 0);
   try {
     if (verb === "export") {
       for await (const row of source.rows)

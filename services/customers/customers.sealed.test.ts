@@ -6,6 +6,7 @@ import { after, before, test } from "node:test";
 import { setTimeout as delay } from "node:timers/promises";
 import { ServiceBroker } from "moleculer";
 import type { Collection } from "../../mixins/collection.mixin.ts";
+import { quietBroker } from "../../test/support/alive.ts";
 import { settle } from "../../test/support/setting.ts";
 
 const setting = settle();
@@ -16,7 +17,7 @@ type Erasable = { [K in keyof Customer]: Customer[K] | null };
 
 /** Two nodes that know each other by what they store. */
 const nodes = [0, 1].map(() => {
-  const broker = new ServiceBroker({ logger: false });
+  const broker = new ServiceBroker(quietBroker());
   broker.createService(vault);
   broker.createService(customers);
   return broker;

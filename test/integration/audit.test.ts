@@ -4,6 +4,7 @@ import { globSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { ServiceBroker, type ServiceSchema } from "moleculer";
+import { quietBroker } from "../support/alive.ts";
 import { settle } from "../support/setting.ts";
 import { HOUSE } from "../support/system.ts";
 
@@ -22,11 +23,8 @@ const { Verifier } = await import("../../services/audit/audit.verify.ts");
 type Shown = import("../../services/audit/audit.entries.ts").Shown;
 type Finding = import("../../services/audit/audit.verify.ts").Finding;
 
-const alive = setInterval(() => {}, 60_000); // rooms wait by timers that keep no process, and Moleculer stops a broker whose process would end
-after(() => clearInterval(alive));
 const broker = new ServiceBroker({
-  logger: false,
-  skipProcessEventRegistration: true,
+  ...quietBroker(),
   internalMiddlewares: false,
   middlewares: [authorize, "Validator", "ContextTracker", auditRefusals] as never,
 });
