@@ -87,7 +87,12 @@ test("docs/errors.md lists the codes that the source uses, and no others", () =>
   const page = readFileSync(join(HOUSE, "docs/errors.md"), "utf8");
   const listed = [...page.matchAll(/^\| `([A-Z_]+)` /gm)].map(([, code]) => code!);
   const used = readHouse()
-    .filter(({ path }) => /^(services|mixins)\//.test(path) && !path.startsWith("mixins/runtime/") && !path.endsWith(".test.ts"))
+    .filter(
+      ({ path }) =>
+        /^(services|mixins)\//.test(path) &&
+        (!path.startsWith("mixins/runtime/") || path === "mixins/runtime/rooms.ts") &&
+        !path.endsWith(".test.ts"),
+    )
     .flatMap(({ text }) => [...text.matchAll(CODE)].map(([, code]) => code!));
   assert.deepEqual([...new Set(listed)].sort(), [...new Set(used)].sort());
   assert.equal(new Set(listed).size, listed.length, "a code is listed once");
