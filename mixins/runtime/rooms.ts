@@ -1,7 +1,6 @@
 import { globSync } from "node:fs";
 import { basename, dirname, resolve } from "node:path";
 import type { ServiceBroker } from "moleculer";
-import { Rejected } from "../core/errors.ts";
 import { Refused } from "./refused.ts";
 
 const HOUSE = resolve(import.meta.dirname, "../..");
@@ -27,16 +26,5 @@ export const roomsWith = (broker: ServiceBroker, feature: string): string[] =>
     .map(({ name }) => name)
     .sort();
 
-const withinReach = (broker: ServiceBroker) => broker.registry.getServiceList({ onlyAvailable: true }) as Known[];
-
-/**
- * The rooms that somebody asks about by what they have: the one that he names, or all within reach. Throws `ROOM_UNFIT`
- * where it has no such thing, or there is no such room; one that is away is asked all the same, and says so.
- */
-export const roomsAsked = (broker: ServiceBroker, feature: string, room?: string): string[] => {
-  const rooms = roomsWith(broker, feature);
-  if (room === undefined) return rooms;
-  const away = allRooms().includes(room) && !withinReach(broker).some(({ name }) => name === room);
-  if (!rooms.includes(room) && !away) throw new Rejected("ROOM_UNFIT", `room must be one of ${rooms.join(", ")}`);
-  return [room];
-};
+/** All that run somewhere within reach. */
+export const withinReach = (broker: ServiceBroker) => broker.registry.getServiceList({ onlyAvailable: true }) as Known[];

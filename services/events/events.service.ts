@@ -1,6 +1,6 @@
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { action } from "../../mixins/core/params.ts";
-import { roomsAsked } from "../../mixins/runtime/rooms.ts";
+import { roomsAsked } from "../../mixins/rooms.asked.ts";
 
 const room = { type: "string", pattern: "^[a-z][a-z0-9-]{0,31}$" } as const;
 const letter = {

@@ -1,7 +1,7 @@
 import type { Context, Service, ServiceSchema } from "moleculer";
 import { Rejected } from "../../mixins/core/errors.ts";
 import { action } from "../../mixins/core/params.ts";
-import { roomsAsked } from "../../mixins/runtime/rooms.ts";
+import { roomsAsked } from "../../mixins/rooms.asked.ts";
 
 const optional = { type: "string", optional: true } as const;
 const status = { type: "enum", values: ["running", "undoing", "completed", "undone"] } as const;

@@ -1,12 +1,12 @@
-import "../support/credentials.env.ts";
+import "../test/support/credentials.env.ts";
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { folder } from "../support/system.ts";
+import { folder } from "../test/support/system.ts";
 
 test("who asks about the sagas or dead letters of a room hears whether there is such a room, or whether it is away", async (t) => {
   process.env.DATA_DIR = folder(t);
   process.env.PORT = "0";
-  const { startNode } = await import("../../mixins/runtime/node.ts");
+  const { startNode } = await import("./runtime/node.ts");
   const node = await startNode({ quiet: true, rooms: ["sagas", "events", "deals", "customers"] });
   t.after(() => node.stop());
   const user = { id: "root", roles: ["admin"] };
