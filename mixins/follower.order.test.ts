@@ -87,3 +87,23 @@ test("whatever is lost, doubled and mixed up, each stream comes once, in its ord
     }),
   );
 });
+
+test("a long gap of large commits is filled part by part: what came is asked for again until all of it is there", async () => {
+  const word = "x".repeat(1_000_000);
+  const large = (stream: string, version: number) => ({ ...commit(stream, version), events: [{ type: "Said", word } as never] }) as Logged;
+  const read = async (stream: string, after: number) =>
+    [1, 2, 3].map((n) => large(stream, after + n)).filter(({ version }) => version <= 60);
+  const came = [commit("a", 60, false), commit("b", 1), commit("c", 30, false)];
+  const reached = new Map<string, number>();
+  const got: Logged[] = [];
+  for (let more: true | undefined = true; more; ) {
+    const fresh = await ordered(came, reached, read);
+    assert.ok(fresh.commits.length > 0 && fresh.commits.length < 30, `${fresh.commits.length} megabytes at once`);
+    for (const [stream, version] of fresh.reached!) reached.set(stream, version);
+    got.push(...fresh.commits);
+    ({ more } = fresh);
+  }
+  assert.deepEqual(labels(got.filter(({ stream }) => stream === "a")), labels(Array.from({ length: 60 }, (_, n) => commit("a", n + 1))));
+  assert.deepEqual([...reached.keys()].sort(), ["a", "b", "c"]);
+  assert.ok(reached.get("c")! >= 30);
+});

@@ -9,7 +9,8 @@ const AHEAD = 1_000; // messages that are fetched before they are asked for
 const ALIVE = { idle_heartbeat: 1_000, expires: 2_000 } as const; // where a consumer cannot be made, the client waits for about as long as one request lasts
 const OPENS = 3_000; // milliseconds that a consumer may take to be made; the next attempt may find another server
 const ENDS = new Set<string>([ConsumerEvents.HeartbeatsMissed, ConsumerEvents.OrderedConsumerRecreated]);
-const FULL = 2_000; // messages in memory beyond which none are taken from the server
+const FULL = 2_000; // messages in memory beyond which none are taken from the server,
+const FULL_SIZE = 16_000_000; // or their bytes
 
 /**
  * Reads a room's stream from behind a message on, by an ordered pull consumer: the client makes it anew by itself where
@@ -34,6 +35,9 @@ export class BusReader {
   /** The number of the next message: a stream that skips one has lost it. */
   #next: number;
   #waiting: Logged[] = [];
+  /** The bytes of each of them, and of all. */
+  #sizes: number[] = [];
+  #size = 0;
   #drained = Promise.withResolvers<void>();
   /** Set where the messages have come to an end: they do where the one server that has the consumer is gone. */
   failed = false;
@@ -57,11 +61,16 @@ export class BusReader {
 
   take(limit: number): Logged[] {
     const commits = this.#waiting.splice(0, limit);
-    if (this.#waiting.length < FULL) {
+    for (const size of this.#sizes.splice(0, limit)) this.#size -= size;
+    if (!this.#isFull()) {
       this.#drained.resolve();
       this.#drained = Promise.withResolvers();
     }
     return commits;
+  }
+
+  #isFull(): boolean {
+    return this.#waiting.length >= FULL || this.#size >= FULL_SIZE;
   }
 
   close(): void {
@@ -87,7 +96,7 @@ export class BusReader {
   async #read() {
     for await (const message of this.#messages) {
       this.#add(message);
-      if (this.#waiting.length >= FULL) await this.#drained.promise;
+      if (this.#isFull()) await this.#drained.promise;
     }
   }
 
@@ -100,6 +109,8 @@ export class BusReader {
       return this.#told();
     }
     this.#waiting.push(commit);
+    this.#size += message.data.length;
+    this.#sizes.push(message.data.length);
     this.#told();
   }
 }

@@ -1,7 +1,7 @@
 import { upcast } from "../core/upcast.ts";
 import type { Logged } from "../storage/event-store.ts";
 
-const MOST = 900_000; // bytes; NATS takes a megabyte where nobody says otherwise
+const MOST = 64_000; // bytes; readers fetch a thousand ahead, and what is larger is rare: the record has it
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -87,3 +87,23 @@ test("a follower that has fallen far behind what is kept in memory reads the sam
   );
   await store.close();
 });
+
+test("whoever follows the log gets large commits a few at once, from memory as from the file, and hears that there are more", async () => {
+  const store = SqliteEventStore.open("heavy");
+  const commits = chain("s", 30, () => ({ events: [{ type: "Said", text: "x".repeat(900_000) } as never] }));
+  for (const commit of commits) await store.append(commit);
+  for (const from of [0, 28]) {
+    const read: Commit[] = [];
+    for (let more: true | undefined = true; more; ) {
+      const page = await store.log(from + read.length, 2_000);
+      assert.ok(page.length > 0 && page.length <= 8, `${page.length} at once`);
+      ({ more } = page);
+      read.push(...page);
+    }
+    assert.deepEqual(
+      read.map(({ id }) => id),
+      commits.slice(from).map(({ id }) => id),
+    );
+  }
+  await store.close();
+});
