@@ -195,7 +195,6 @@ export const documents = (options: CollectionOptions): ServiceSchema => {
         const erased = this.sealing!.erased(before) as Stored;
         const document = complete(options, check, erased, change, erased, this.sealing);
         const now = new Date().toISOString();
-        this.adapter.documents.forget(before._id);
         return shown(this.adapter.documents.put({ ...document, updatedAt: now, erasedAt: now }, changeOf(ctx, `${options.entity}Saved`)));
       },
 

@@ -71,6 +71,7 @@ export const sealedRoom = (options: CollectionOptions): Partial<ServiceSchema> =
           const erased = await documents.write(() => {
             const before = this.demand(id);
             if (this.sealing.keysOf(before).some((key) => !keys.includes(key))) return undefined; // it was changed meanwhile
+            documents.forget(id);
             return nothingLeft(this.sealing, before, change) ? shown(before) : this.eraseNow(ctx, before, change);
           });
           if (!erased) continue;
