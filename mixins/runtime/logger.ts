@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { writeSync } from "node:fs";
 import { type Context, Loggers, type LogLevels, type Middleware } from "moleculer";
 import pino from "pino";
 import type { Meta } from "../core/context.ts";
@@ -41,8 +42,8 @@ export const lines = {
 setInterval(() => lines.flush(), LONGEST_WAIT).unref();
 process.on("exit", () => {
   try {
-    lines.flush();
     out.flushSync();
+    for (let rest = Buffer.from(waiting.join("")); rest.length > 0; ) rest = rest.subarray(writeSync(1, rest)); // what pino begins to write now would not be waited for
   } catch {} // nobody reads any more: there is no one left to tell
 });
 
