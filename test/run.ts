@@ -35,12 +35,16 @@ const LEFT_OUT: Record<string, string> = {
   "test/integration/backup.test.ts": "is about the files of one process",
   "test/integration/start.test.ts": "is about one process and its folder",
   "test/integration/gateway.stop.test.ts": "is about one process",
+  "test/security/cookies.test.ts": "is about the door, which is the same in both",
+  "test/security/limits.test.ts": "is about the door, which is the same in both",
+  "test/security/providers.test.ts": "is about one room and the world outside",
+  "test/security/foreign-tokens.test.ts": "is about one node and the world outside; test/integration/foreign.nodes.test.ts has several",
 };
 
 /** What starts servers of its own has run on them in the first pass. */
 const bringsServers = (file: string): boolean => /\b(startServer|useServers|settleOnMongo)\b/.test(readFileSync(join(HOUSE, file), "utf8"));
 
-const test = async (files: readonly string[], env: Record<string, string | undefined>, atOnce = 2): Promise<number> => {
+const test = async (files: readonly string[], env: Record<string, string | undefined>, atOnce = 3): Promise<number> => {
   const options = ["--test", `--test-concurrency=${atOnce}`, "--test-timeout=240000"];
   const args = ["--import", "./mixins/runtime/needs-node-26.js", ...options, ...files];
   const child = spawn(process.execPath, args, { cwd: HOUSE, env, stdio: "inherit" });
