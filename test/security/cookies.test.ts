@@ -128,6 +128,16 @@ test("what one user, one key and one address may ask is counted apart, and none 
   assert.equal((await get("customers", admin)).status, 200);
 });
 
+test("a user is let through so often a second, and another one as often beside him", async (t) => {
+  const { system, login, admin } = await withUser(t, ["trader"], { DATA_DIR: folder(t), USER_RATE_LIMIT: "2" });
+  const { json } = await login("ann@acme.example");
+  const { get } = client(system);
+  const asked = await Promise.all(Array.from({ length: 12 }, () => get("customers", json.accessToken)));
+  assert.ok(asked.filter(({ status }) => status === 429).length >= 6);
+  assert.match(String(asked.find(({ status }) => status === 429)!.json.detail), /^This user may ask 2 times a second/);
+  assert.equal((await get("customers", admin)).status, 200);
+});
+
 test("a user who has had his day's requests is refused wherever he asks from, and others are not", async (t) => {
   const { system, post, login, admin } = await withUser(t, ["trader"], { DATA_DIR: folder(t), USER_DAILY_QUOTA: "5" });
   const { json } = await login("ann@acme.example");
